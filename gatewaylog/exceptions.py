@@ -1,0 +1,69 @@
+"""Every exception that gatewaylog raises on purpose.
+
+The tree is the documentation: catch a branch to handle all that hangs from it.
+
+GatewaylogError
+├── ConfigurationError        a file or an option is wrong; nothing was started
+├── LogError                  the log can't be opened as asked
+└── UpstreamError             a backend did not answer as HTTP wants it
+    ├── ConnectError          no connection: refused, unreachable, no such name, TLS failed
+    ├── ConnectTimeout        no connection in time
+    ├── ResponseTimeout       a connection, but no response head in time
+    ├── ConnectionClosed      closed before a response head
+    ├── ProtocolViolation     a response head that can't be read
+    ├── SendError             any other I/O error while sending the request
+    └── AnswerBroken          the response broke off after its head
+        └── AnswerStalled     its next piece did not come in time
+"""
+
+
+class GatewaylogError(Exception):
+    """The root of all."""
+
+
+class ConfigurationError(GatewaylogError):
+    """A configuration that can't be used; `problems` holds one line for each thing wrong."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class LogError(GatewaylogError):
+    """The log can't be opened as asked: a symbolic link, another owner's file, no permission."""
+
+
+class UpstreamError(GatewaylogError):
+    """A backend did not answer; the message is for the operator, never for the client."""
+
+
+class ConnectError(UpstreamError):
+    """Refused, unreachable, name not resolved, or TLS failed."""
+
+
+class ConnectTimeout(UpstreamError):
+    """No connection within `connect_timeout`."""
+
+
+class ResponseTimeout(UpstreamError):
+    """No response head within `response_timeout`."""
+
+
+class ConnectionClosed(UpstreamError):
+    """The backend closed the connection before a response head."""
+
+
+class ProtocolViolation(UpstreamError):
+    """The response head is no HTTP, or its framing is ambiguous (RFC 9112 §6.3)."""
+
+
+class SendError(UpstreamError):
+    """Any other I/O error while the request was sent."""
+
+
+class AnswerBroken(UpstreamError):
+    """The response broke off after its head: closed early, or its body's framing is wrong."""
+
+
+class AnswerStalled(AnswerBroken):
+    """The next piece of the response's body did not come within `idle_timeout`."""

@@ -1,0 +1,1 @@
+"""The standalone gateway: routing, credentials and forwarding around the access log."""
