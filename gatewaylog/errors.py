@@ -41,9 +41,7 @@ REQUEST_TIMEOUT = _failure(FAULT, 408, 408, "Request Timeout")
 CONTENT_TOO_LARGE = _failure(FAULT, 413, 413, "Content Too Large")
 BLOCKED = _failure(FAULT, 700700, 503, "API blocked")
 CLIENT_GONE_SENDING = _failure(FAULT, 101001, 499, "Client closed the connection")
-CLIENT_GONE_WAITING = _failure(
-    FAULT, 101000, 499, "Client closed the connection before an answer"
-)
+CLIENT_GONE_WAITING = _failure(FAULT, 101000, 499, "Client closed the connection before an answer")
 CONNECT_ERROR = _failure(FAULT, 101503, 502, "Error connecting to the back end")
 CONNECT_TIMEOUT = _failure(FAULT, 101508, 504, "Connection timeout")
 RESPONSE_TIMEOUT = _failure(FAULT, 101504, 504, "Send timeout")
@@ -56,9 +54,7 @@ INTERNAL_ERROR = _failure(FAULT, 500, 500, "Internal Server Error")
 
 INVALID_CREDENTIALS = _failure(AUTH, 900901, 401, "Invalid Credentials")
 MISSING_CREDENTIALS = _failure(AUTH, 900902, 401, "Missing Credentials")
-WRONG_CREDENTIAL_TYPE = _failure(
-    AUTH, 900905, 401, "Incorrect Access Token Type is provided"
-)
+WRONG_CREDENTIAL_TYPE = _failure(AUTH, 900905, 401, "Incorrect Access Token Type is provided")
 NOT_SUBSCRIBED = _failure(AUTH, 900908, 403, "Resource forbidden")
 SCOPE_MISSING = _failure(
     AUTH, 900910, 403, "The access token does not allow you to access the requested resource"

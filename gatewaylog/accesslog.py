@@ -1,0 +1,167 @@
+"""The dedicated log: the only place that joins event, format and sink."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import traceback
+from typing import TYPE_CHECKING
+
+from gatewaylog.clock import SYSTEM_CLOCK, Clock
+from gatewaylog.forks import renew_after_fork
+from gatewaylog.formats import FORMATS, LineOptions
+from gatewaylog.formats.wso2 import prefix_text
+from gatewaylog.redaction import SECRET_PARAMETERS, Pseudonyms, Redactor
+from gatewaylog.sinks import FileSink, Sink, StreamSink
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from gatewaylog.errors import Failure
+    from gatewaylog.events import Event
+    from gatewaylog.exchange import Exchange, Rules
+
+# Header lines that carry credentials are never written, whatever `request_headers` names.
+CREDENTIAL_HEADERS = frozenset(
+    {"authorization", "proxy-authorization", "cookie", "set-cookie", "apikey", "x-api-key"}
+)
+# Fields that can be written as pseudonyms, and the event's attributes that hold them.
+PSEUDONYM_FIELDS = {
+    "RemoteIP": "remote_ip",
+    "END_USER_NAME": "end_user_name",
+    "APPLICATION_NAME": "application_name",
+    "UserAgent": "user_agent",
+}
+
+
+class _Here(threading.local):
+    """What a thread is called in the prefix."""
+
+    label: str
+
+
+class AccessLog:
+    """A log that exchanges write their events to.
+
+    `log` is a path, `"-"` for standard output, or a sink of your own. `format` is "wso2", "json"
+    or "logfmt", `fields` "full" or "seed". `max_value_length` counts characters, `max_line` bytes.
+    `request_headers` are written as fields `Header_…`, `response_header` answers each call with
+    its MessageID. `pseudonyms` names fields that are written as HMAC-SHA-256 with
+    `pseudonym_key`.
+
+    Raises ValueError for an option that can't be, LogError for a file that can't be opened.
+    """
+
+    def __init__(
+        self,
+        log: str | os.PathLike[str] | Sink = "api-access.log",
+        *,
+        format: str = "wso2",  # noqa: A002 - the option's name in the configuration file
+        fields: str = "full",
+        node: str = "AM",
+        logger: str = "gatewaylog.AccessLogWriter",
+        max_value_length: int = 4096,
+        max_line: int = 9500,
+        redact_query: Iterable[str] = SECRET_PARAMETERS,
+        request_headers: Iterable[str] = (),
+        response_header: str = "",
+        pseudonym_key: str = "",
+        pseudonyms: Iterable[str] = (),
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        _one_of("format", format, FORMATS)
+        _one_of("fields", fields, ("full", "seed"))
+        options = LineOptions(
+            fields=fields,
+            node=node,
+            logger=logger,
+            max_value_length=max_value_length,
+            max_line=max_line,
+        )
+        self.clock = clock
+        self.redactor = Redactor(redact_query)
+        self.pseudonyms = Pseudonyms(pseudonym_key)
+        self.request_headers = _header_fields(request_headers)
+        self.response_header = response_header.lower().encode("ascii")
+        self._pseudonymous = _pseudonymous(pseudonyms, pseudonym_key)
+        self._format = FORMATS[format](options)
+        self._here = _Here()
+        self.written = 0  # events, for the metrics
+        self.sink = _sink(log)
+        renew_after_fork(self._forked)
+
+    def _forked(self) -> None:
+        self._here = _Here()
+
+    def write(self, event: Event) -> None:
+        """Write one event; when this returns its line is in the kernel, or counted as lost."""
+        if self._pseudonymous:
+            event = self._with_pseudonyms(event)
+        self.sink.write(self._format.encode(event, self.clock.wall(), self._thread()))
+        self.written += 1
+
+    def _thread(self) -> str:
+        """Return `process-thread` as the prefix has it, the last 20 characters."""
+        try:
+            return self._here.label
+        except AttributeError:
+            name = f"{os.getpid()}-{threading.current_thread().name}"
+            self._here.label = prefix_text(name[-20:])
+            return self._here.label
+
+    def _with_pseudonyms(self, event: Event) -> Event:
+        changed = {
+            attribute: self.pseudonyms.of(value)
+            for attribute in self._pseudonymous
+            if (value := getattr(event, attribute, None)) is not None
+        }
+        return event._replace(**changed)  # type: ignore[arg-type]  # text fields alone are named
+
+    def judge(self, exchange: Exchange, rules: Rules) -> Failure | None:
+        """Ask `rules` which failure ends the exchange. Rules that raise are told of, not obeyed."""
+        try:
+            return rules(exchange)
+        except Exception:  # noqa: BLE001 - a user's callable must never change the exchange
+            sys.stderr.write(
+                f"gatewaylog: the rules for the terminal event raised:\n{traceback.format_exc()}"
+            )
+            return None
+
+    def reopen(self) -> None:
+        """Open the log's file again by its name, as after a rotation from outside."""
+        self.sink.reopen()
+
+    def close(self) -> None:
+        """Close the log; what was lost is told on standard error."""
+        self.sink.close()
+
+
+def _sink(log: str | os.PathLike[str] | Sink) -> Sink:
+    if isinstance(log, (str, os.PathLike)):
+        return StreamSink() if log == "-" else FileSink(log)
+    return log
+
+
+def _one_of(option: str, value: str, allowed: Iterable[str]) -> None:
+    if value not in allowed:
+        raise ValueError(f"{option}: {value!r} is not one of {', '.join(allowed)}")
+
+
+def _header_fields(names: Iterable[str]) -> dict[bytes, str]:
+    """Return header name (lower case) -> the field it is written as."""
+    fields = {}
+    for name in names:
+        if name.lower() in CREDENTIAL_HEADERS:
+            raise ValueError(f"request_headers: {name!r} carries credentials and is never logged")
+        fields[name.lower().encode("ascii")] = f"Header_{name}"
+    return fields
+
+
+def _pseudonymous(fields: Iterable[str], key: str) -> tuple[str, ...]:
+    chosen = tuple(fields)
+    for field in chosen:
+        _one_of("pseudonyms", field, PSEUDONYM_FIELDS)
+    if chosen and not key:
+        raise ValueError("pseudonyms: need pseudonym_key")
+    return tuple(PSEUDONYM_FIELDS[field] for field in chosen)

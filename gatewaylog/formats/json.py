@@ -1,0 +1,73 @@
+"""One JSON object a line (RFC 8259), keys as in the default format, for Loki, jq and the like."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from gatewaylog.formats.line import (
+    Line,
+    LineOptions,
+    Pair,
+    Unparsed,
+    Unreadable,
+    event_of,
+    fitted,
+    pairs_of,
+)
+
+if TYPE_CHECKING:
+    from gatewaylog.events import Event
+
+TIME = "@timestamp"
+
+
+def _escape(value: str) -> str:
+    return json.dumps(value)[1:-1]
+
+
+class JsonFormat:
+    """Encoder and parser. Only ASCII is written: every other character is escaped."""
+
+    def __init__(self, options: LineOptions) -> None:
+        self._options = options
+
+    def encode(self, event: Event, now: float, thread: str) -> bytes:
+        """Return the event's line; `thread` has no place in it."""
+        return self._render(event, datetime.fromtimestamp(now, UTC))
+
+    def write(self, line: Line) -> bytes:
+        """Return a parsed line with its own time."""
+        return self._render(line.event, line.time.astimezone(UTC))
+
+    def _render(self, event: Event, moment: datetime) -> bytes:
+        stamp = moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+        def line(pairs: list[Pair]) -> str:
+            numbers = {key: _milliseconds(value) for key, value in pairs}
+            return json.dumps({TIME: stamp} | numbers) + "\n"
+
+        pairs = pairs_of(event, self._options.fields)
+        return fitted(pairs, self._options, line, _escape).encode()
+
+    @staticmethod
+    def parse(raw: bytes, number: int = 0) -> Line | Unparsed:
+        """Read one line."""
+        try:
+            found = json.loads(raw, object_pairs_hook=list)
+            if not isinstance(found, list):
+                raise Unreadable("no JSON object")
+            pairs = [pair for pair in found if pair[0] != TIME]
+            times = [value for key, value in found if key == TIME]
+            if len(times) != 1 or not isinstance(times[0], str):
+                raise Unreadable(f"no {TIME}")
+            return Line(time=datetime.fromisoformat(times[0]), event=event_of(pairs))
+        except RecursionError:
+            return Unparsed(number=number, raw=raw, reason="nested too deep")
+        except ValueError as reason:
+            return Unparsed(number=number, raw=raw, reason=str(reason))
+
+
+def _milliseconds(value: str | float | None) -> str | int | float | None:
+    return round(value, 3) if isinstance(value, float) else value

@@ -1,0 +1,161 @@
+"""What all formats share: options, the parsed line, and how long values are cut."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+from gatewaylog.events import LAYOUT_NAMED, LAYOUT_OF, Event, Layout
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from datetime import datetime
+
+Value: TypeAlias = str | int | float | None
+Pair: TypeAlias = tuple[str, Value]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineOptions:
+    """What a line looks like.
+
+    `fields` is "full" or "seed". `max_value_length` counts characters of a value, `max_line`
+    bytes of a whole line.
+    """
+
+    fields: str = "full"
+    node: str = "AM"
+    logger: str = "gatewaylog.AccessLogWriter"
+    max_value_length: int = 4096
+    max_line: int = 9500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A line that was read. What its format does not carry is None."""
+
+    time: datetime
+    event: Event
+    node: str | None = None
+    thread: str | None = None
+    logger: str | None = None
+    level: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unparsed:
+    """A line that can't be read: where it stands, what it holds, and why."""
+
+    number: int
+    raw: bytes = field(repr=False)
+    reason: str
+
+
+class Format(Protocol):
+    """One way to write events."""
+
+    def encode(self, event: Event, now: float, thread: str) -> bytes:
+        """Return the event's line, written at `now` (seconds since the epoch) by `thread`."""
+
+
+class Unreadable(ValueError):
+    """Inside a parser: why this line can't be read."""
+
+
+def pairs_of(event: Event, fields: str) -> list[Pair]:
+    """Return the event's keys and values in the order of the line, `Event` among them."""
+    layout = LAYOUT_OF[type(event)]
+    full = fields == "full"
+    pairs: list[Pair] = [
+        (field.key, value)
+        for field, value in zip(layout.fields, event[:-1], strict=True)
+        if (full or field.seed) and (value is not None or field.always)
+    ]
+    pairs.insert(layout.before_name, ("Event", layout.name))
+    if full:
+        pairs.extend(event.extra)
+    return pairs
+
+
+def event_of(pairs: Iterable[Pair]) -> Event:
+    """Make the event that `pairs` tell of; the inverse of `pairs_of`. Raises Unreadable."""
+    found: dict[str, Value] = {}
+    for key, value in pairs:
+        if key in found:
+            raise Unreadable(f"{key} stands twice")
+        found[key] = value
+    name = found.pop("Event", None)
+    layout = LAYOUT_NAMED.get(name) if isinstance(name, str) else None
+    if layout is None:
+        raise Unreadable("no Event" if name is None else "unknown Event")
+    known = [_typed(found.pop(field.key, None), field.kind, field.key) for field in layout.fields]
+    extra = tuple((key, None if value is None else str(value)) for key, value in found.items())
+    return _made(layout, known, extra)
+
+
+def _made(layout: Layout, known: list[Value], extra: tuple[tuple[str, str | None], ...]) -> Event:
+    return layout.kind._make([*known, extra])
+
+
+def _typed(value: Value, kind: type[str | int | float], key: str) -> Value:
+    if value is None or type(value) is kind:
+        return value
+    try:
+        return kind(value)
+    except ValueError:
+        raise Unreadable(f"{key} is no number") from None
+
+
+def fitted(
+    pairs: list[Pair],
+    options: LineOptions,
+    render: Callable[[list[Pair]], str],
+    escape: Callable[[str], str],
+) -> str:
+    """Render `pairs`, their values cut as far as the limits want it.
+
+    Values over `max_value_length` characters are cut there. A line still over `max_line` bytes
+    has its values cut to a quarter of that limit, then to a sixteenth, as `escape` writes them.
+    What was cut is told by the last pair, Truncated.
+    """
+    line = render(_marked(pairs, _cut_to_length(pairs, options.max_value_length), options.fields))
+    for share in (4, 16):
+        if len(line.encode("utf-8", "surrogatepass")) <= options.max_line:
+            break
+        cut = _cut_to_length(pairs, options.max_value_length)
+        room = options.max_line // share
+        cut = [(key, _cut_to_room(value, room, escape)) for key, value in cut]
+        line = render(_marked(pairs, cut, options.fields))
+    return line
+
+
+def _cut_to_length(pairs: list[Pair], limit: int) -> list[Pair]:
+    return [
+        (key, value[:limit] if isinstance(value, str) and len(value) > limit else value)
+        for key, value in pairs
+    ]
+
+
+def _cut_to_room(value: Value, room: int, escape: Callable[[str], str]) -> Value:
+    if not isinstance(value, str):
+        return value
+    written = 0
+    for at, character in enumerate(value):
+        written += len(escape(character).encode())
+        if written > room:
+            return value[:at]
+    return value
+
+
+def _marked(whole: list[Pair], cut: list[Pair], fields: str) -> list[Pair]:
+    lengths = [
+        f"{key}:{len(str(before))}"
+        for (key, before), (_, after) in zip(whole, cut, strict=True)
+        if before != after
+    ]
+    return [*cut, ("Truncated", ";".join(lengths))] if lengths and fields == "full" else cut
+
+
+def number_text(value: float) -> str:
+    """Return a count as it is, milliseconds with three decimals."""
+    return f"{value:.3f}" if isinstance(value, float) else str(value)

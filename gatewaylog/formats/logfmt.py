@@ -1,0 +1,91 @@
+"""logfmt: `key=value` pairs, quoted where a value is no plain word, as Loki's parser reads them."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from gatewaylog.formats.line import (
+    Line,
+    LineOptions,
+    Pair,
+    Unparsed,
+    Unreadable,
+    event_of,
+    fitted,
+    number_text,
+    pairs_of,
+)
+from gatewaylog.formats.wso2 import escape, unescape
+
+if TYPE_CHECKING:
+    from gatewaylog.events import Event
+
+TIME = "time"
+_BARE = re.compile(r"[A-Za-z0-9_.:/?&%+,;@!*()|~$'<>^-]+")
+_PAIR = re.compile(
+    r'([A-Za-z_@][A-Za-z0-9_.-]*)=(?:"([^"\\]*(?:\\.[^"\\]*)*)"|([^\s"]*))(?:\s+|\Z)'
+)
+
+
+class LogfmtFormat:
+    """Encoder and parser. A bare `null` is no value, a quoted one the text."""
+
+    def __init__(self, options: LineOptions) -> None:
+        self._options = options
+
+    def encode(self, event: Event, now: float, thread: str) -> bytes:
+        """Return the event's line; `thread` has no place in it."""
+        return self._render(event, datetime.fromtimestamp(now, UTC))
+
+    def write(self, line: Line) -> bytes:
+        """Return a parsed line with its own time."""
+        return self._render(line.event, line.time.astimezone(UTC))
+
+    def _render(self, event: Event, moment: datetime) -> bytes:
+        stamp = moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+        def line(pairs: list[Pair]) -> str:
+            return " ".join([f"{TIME}={stamp}", *map(_pair, pairs)]) + "\n"
+
+        pairs = pairs_of(event, self._options.fields)
+        return fitted(pairs, self._options, line, escape).encode()
+
+    @staticmethod
+    def parse(raw: bytes, number: int = 0) -> Line | Unparsed:
+        """Read one line."""
+        try:
+            pairs = _read(raw.decode("utf-8", "surrogateescape"))
+            if not pairs or pairs[0][0] != TIME:
+                raise Unreadable(f"no {TIME} in front")
+            moment = datetime.fromisoformat(str(pairs[0][1]))
+            return Line(time=moment, event=event_of(pairs[1:]))
+        except ValueError as reason:
+            return Unparsed(number=number, raw=raw, reason=str(reason))
+
+
+def _pair(pair: Pair) -> str:
+    key, value = pair
+    if value is None:
+        return f"{key}=null"
+    if not isinstance(value, str):
+        return f"{key}={number_text(value)}"
+    if value != "null" and _BARE.fullmatch(value):
+        return f"{key}={value}"
+    return f'{key}="{escape(value)}"'
+
+
+def _read(text: str) -> list[Pair]:
+    pairs: list[Pair] = []
+    at = 0
+    while at < len(text):
+        match = _PAIR.match(text, at)
+        if match is None:
+            raise Unreadable(f"no key=value at column {at + 1}")
+        key, quoted, bare = match.groups()
+        pairs.append(
+            (key, (None if bare == "null" else bare) if quoted is None else unescape(quoted))
+        )
+        at = match.end()
+    return pairs

@@ -1,0 +1,206 @@
+"""The default format: WSO2's prefix and `Key="value"` pairs, as the UCSD API Access Log has them.
+
+A value is the body of a JSON string (RFC 8259 §7) that never holds a raw `"`, so that a quotation
+mark always ends a value: no value can forge a field, and none can forge a line.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from gatewaylog.events import LAYOUTS, Event, Layout
+from gatewaylog.formats.line import (
+    Line,
+    LineOptions,
+    Pair,
+    Unparsed,
+    Unreadable,
+    event_of,
+    fitted,
+    number_text,
+    pairs_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_UNSAFE = re.compile(
+    '["\\\\\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]'
+)
+_UNSAFE_BYTES = bytes([*range(0x20), ord("\\"), 0x7F])
+_PREFIX = re.compile(
+    r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d{4}) "
+    r"\[([^\]]*)\]\[([^\]]*)\]\{([^}]*)\}\[[^\]]*\] (\S+) +",
+)
+_PAIR = re.compile(r'([A-Za-z_][A-Za-z0-9_.-]*)="([^"\\]*(?:\\.[^"\\]*)*)"(?:, |\s*\Z)', re.DOTALL)
+_NOT_IN_PREFIX = re.compile(r'["=\[\]{}\\\s]|[^\x21-\x7e]')
+
+
+def escape(value: str) -> str:
+    r"""Return `value` so that it can stand between quotation marks; `null` itself is escaped."""
+    if value == "null":
+        return "\\u006eull"
+    return _UNSAFE.sub(_escaped, value)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    character = match[0]
+    return "\\\\" if character == "\\" else f"\\u{ord(character):04x}"
+
+
+def unescape(body: str) -> str | None:
+    r"""Return what `escape` was given, None for `null`.
+
+    What other writers escape (`\\"`) or leave raw (controls) is read too; a backslash that
+    escapes nothing stands for itself.
+    """
+    if body == "null":
+        return None
+    if "\\" not in body:
+        return body
+    try:
+        return str(json.loads(f'"{body}"', strict=False))
+    except json.JSONDecodeError:
+        return body
+
+
+class Wso2Format:
+    """Encoder and parser of the default format."""
+
+    def __init__(self, options: LineOptions) -> None:
+        self._options = options
+        self._node = prefix_text(options.node)
+        self._logger = prefix_text(options.logger[-30:])
+        self._bodies = {layout.kind: _body(layout, options.fields) for layout in LAYOUTS}
+        self._second = -1
+        self._thread = ""
+        self._stamp = ("", "")
+        # A body this long needs a closer look: a value or the line may be over its limit.
+        room = options.max_line - len(self._prefix(0.0, "x" * 20)) - 1
+        self._long = min(options.max_value_length, room)
+
+    def encode(self, event: Event, now: float, thread: str) -> bytes:
+        """Return the event's line, written at `now` (seconds since the epoch) by `thread`.
+
+        Nearly every event holds plain text alone, so its pairs are put together first and looked
+        at once as a whole; only where something is to be escaped, cut or added they are made
+        again one by one, which takes several times as long (benchmarks/event_cost.py).
+        """
+        body, pairs = self._bodies[type(event)](event)
+        if body.isascii():
+            raw = body.encode()
+            if (
+                len(raw.translate(None, _UNSAFE_BYTES)) == len(raw)
+                and raw.count(b'"') == 2 * pairs
+                and "null" not in event
+                and not event.extra
+                and len(raw) <= self._long
+            ):
+                return b"%b%b\n" % (self._prefix(now, thread).encode(), raw)
+        return _render(self._prefix(now, thread), event, self._options)
+
+    def _prefix(self, now: float, thread: str) -> str:
+        second, millisecond = divmod(int(now * 1000 + 0.001), 1000)
+        if second != self._second or thread != self._thread:
+            local = time.localtime(second)
+            offset = time.strftime("%z", local)
+            stamp = (
+                time.strftime("%Y-%m-%dT%H:%M:%S.", local),
+                f"{offset} [{self._node}][{thread}]{{{self._logger}}}[-] INFO  ",
+            )
+            self._stamp, self._second, self._thread = stamp, second, thread
+        else:
+            stamp = self._stamp
+        return f"{stamp[0]}{millisecond:03d}{stamp[1]}"
+
+    def write(self, line: Line) -> bytes:
+        """Return a parsed line with its own time, node, thread, logger and level."""
+        stamp = line.time.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + line.time.strftime("%z")
+        node, thread, logger = line.node or self._node, line.thread or "-", line.logger
+        prefix = (
+            f"{stamp} [{node}][{thread}]{{{logger or self._logger}}}[-] {line.level or 'INFO':<5} "
+        )
+        return _render(prefix, line.event, self._options)
+
+    @staticmethod
+    def parse(raw: bytes, number: int = 0) -> Line | Unparsed:
+        """Read one line, whether we wrote it or WSO2 did."""
+        text = raw.decode("utf-8", "surrogateescape")
+        prefix = _PREFIX.match(text)
+        if prefix is None:
+            return Unparsed(number=number, raw=raw, reason="no time, node and thread in front")
+        stamp, node, thread, logger, level = prefix.groups()
+        try:
+            return Line(
+                time=datetime.strptime(stamp, "%Y-%m-%dT%H:%M:%S.%f%z"),
+                node=node,
+                thread=thread,
+                logger=logger,
+                level=level,
+                event=event_of(read_pairs(text, prefix.end())),
+            )
+        except ValueError as reason:
+            return Unparsed(number=number, raw=raw, reason=str(reason))
+
+
+def read_pairs(text: str, at: int = 0) -> list[Pair]:
+    """Read `Key="value"` pairs from `at` to the end. Raises Unreadable where there are none."""
+    pairs: list[Pair] = []
+    while at < len(text):
+        match = _PAIR.match(text, at)
+        if match is None:
+            raise Unreadable(f'no Key="value" at column {at + 1}')
+        pairs.append((match[1], unescape(match[2])))
+        at = match.end()
+    return pairs
+
+
+def prefix_text(text: str) -> str:
+    """Return `text` as it may stand in a prefix: `_` for what would end or forge a part of it."""
+    return _NOT_IN_PREFIX.sub("_", text) or "-"
+
+
+def _body(layout: Layout, fields: str) -> Callable[[Event], tuple[str, int]]:
+    """Make the function that writes an event's pairs as they are, and counts them.
+
+    Its text is one f-string made from the layout, as `dataclasses` makes its methods: a loop over
+    22 fields takes four times as long (benchmarks/event_cost.py).
+    """
+    chosen = [at for at, field in enumerate(layout.fields) if fields == "full" or field.seed]
+    values = ", ".join(f"v{at}" for at in range(len(layout.fields)))
+    source = ["def body(event):", f" {values}, _ = event", f" pairs = {len(chosen) + 1}"]
+    shape = ""
+    for at in chosen:
+        field, value = layout.fields[at], f"v{at}"
+        event = f'Event="{layout.name}", ' if at == layout.before_name else ""
+        head = f'{", " if at else ""}{event}{field.key}="'
+        shown = f'"%.3f" % {value}' if field.kind is float else value
+        if field.always:
+            source.append(f' {value} = "null" if {value} is None else {shown}')
+            shape += f'{head}{{{value}}}"'
+        else:
+            source.append(f' if {value} is None: {value} = ""; pairs -= 1')
+            source.append(f" else: {value} = '{head}%s\"' % ({shown})")
+            shape += f"{{{value}}}"
+    source.append(f" return f'{shape}', pairs")
+    made: dict[str, Callable[[Event], tuple[str, int]]] = {}
+    exec("\n".join(source), made)  # noqa: S102 - no text in it comes from outside
+    return made["body"]
+
+
+def _render(prefix: str, event: Event, options: LineOptions) -> bytes:
+    def line(pairs: list[Pair]) -> str:
+        return f"{prefix}{', '.join(map(_pair, pairs))}\n"
+
+    return fitted(pairs_of(event, options.fields), options, line, escape).encode()
+
+
+def _pair(pair: Pair) -> str:
+    key, value = pair
+    if value is None:
+        return f'{key}="null"'
+    return f'{key}="{escape(value) if isinstance(value, str) else number_text(value)}"'

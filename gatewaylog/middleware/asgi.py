@@ -1,0 +1,167 @@
+"""The access log around an ASGI application (HTTP and WebSocket; ASGI specification 3.0).
+
+The log never changes the exchange: messages pass as they are and when they come, but for
+INCOMING_REQUEST being written before the application sees the request.
+"""
+
+from __future__ import annotations
+
+from asyncio import CancelledError
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from gatewaylog.exchange import running
+from gatewaylog.middleware.opening import Opening
+from gatewaylog.middleware.websocket import WebSocketWatch
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+
+    from gatewaylog.accesslog import AccessLog
+    from gatewaylog.exchange import Exchange, Outcome, Rules
+    from gatewaylog.sinks import Sink
+
+    Scope = MutableMapping[str, Any]
+    Message = MutableMapping[str, Any]
+    Receive = Callable[[], Awaitable[Message]]
+    Send = Callable[[Message], Awaitable[None]]
+    ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+EXCHANGE = "gatewaylog.exchange"  # the exchange's key in the scope
+
+
+class AccessLogMiddleware:
+    """Writes INCOMING_REQUEST and the terminal event of each call of `app`.
+
+    `log` is a path, `"-"`, a sink or an AccessLog; all other options of AccessLog can stand
+    beside it. `api` is the API's label, or `apis` maps path prefixes (whole segments, the longest
+    wins) to labels. `trusted_proxies` are networks whose Forwarded or X-Forwarded-For is
+    believed. `terminal` replaces the rules of `gatewaylog.exchange.which_failure`. With `defer`
+    the application tells the API itself, by `Exchange.begin`.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        log: str | os.PathLike[str] | Sink | AccessLog = "api-access.log",
+        api: str | None = None,
+        apis: Mapping[str, str] | None = None,
+        trusted_proxies: Iterable[str] = (),
+        terminal: Rules | None = None,
+        defer: bool = False,
+        **options: Any,
+    ) -> None:
+        self.app = app
+        self._defer = defer
+        self._opening = Opening(
+            log, api=api, apis=apis, trusted_proxies=trusted_proxies, terminal=terminal, **options
+        )
+        self.log = self._opening.log
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection; what is neither HTTP nor WebSocket passes untouched."""
+        kind = scope["type"]
+        if kind == "http":
+            watch: Watch | WebSocketWatch = Watch(self._open(scope), receive, send)
+        elif kind == "websocket":
+            watch = WebSocketWatch(self._open(scope), receive, send)
+        else:
+            await self.app(scope, receive, send)
+            return
+        exchange = watch.exchange
+        token = running.set(exchange)
+        try:
+            await self.app(scope, watch.receive, watch.send)
+        except CancelledError:
+            exchange.end(exchange.broke or "shutdown")
+            raise
+        except BaseException:
+            exchange.end("client_abort" if exchange.broke == "client_abort" else "app_exception")
+            raise
+        finally:
+            running.reset(token)
+            exchange.end(exchange.broke or watch.outcome())
+
+    def _open(self, scope: Scope) -> Exchange:
+        client = scope.get("client")
+        path = scope.get("raw_path")
+        query = scope.get("query_string")
+        url = (quote(scope["path"]).encode() if path is None else path) + (
+            b"?" + query if query else b""
+        )
+        exchange = self._opening.open(
+            scope.get("method", "GET"),
+            url.decode("utf-8", "surrogateescape"),
+            (client[0] or None) if client else None,
+            scope["headers"],
+        )
+        scope[EXCHANGE] = exchange
+        if not self._defer:
+            self._opening.begin(exchange, scope["path"])
+        return exchange
+
+
+class Watch:
+    """Sees what passes between server and application, and tells the exchange."""
+
+    __slots__ = ("_receive", "_send", "_whole", "exchange")
+
+    def __init__(self, exchange: Exchange, receive: Receive, send: Send) -> None:
+        self.exchange = exchange
+        self._receive = receive
+        self._send = send
+        self._whole = False  # the response's last byte was handed over
+
+    async def receive(self) -> Message:
+        """Pass a message to the application; count its body, see the client go."""
+        message = await self._receive()
+        if message["type"] == "http.request":
+            exchange = self.exchange
+            exchange.bytes_in += len(message.get("body", b""))
+            if not message.get("more_body", False):
+                exchange.received = True
+        elif not self._whole and self.exchange.broke is None:
+            self.exchange.broke = "client_abort"
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Pass a message to the server; end the exchange with the last byte of the response."""
+        exchange = self.exchange
+        kind = message["type"]
+        if kind == "http.response.start":
+            header = exchange.response_header()
+            if header is not None:
+                message = {**message, "headers": [*message.get("headers", ()), header]}
+            await self._send(message)
+            exchange.status = message["status"]
+            return
+        await self._send(message)
+        if kind == "http.response.body":
+            exchange.bytes_out += len(message.get("body", b""))
+            if not message.get("more_body", False):
+                self._whole = True
+                exchange.end("complete")
+        elif kind == "http.response.pathsend":
+            self._whole = True
+            exchange.bytes_out += _size(message["path"])
+            exchange.end("complete")
+        elif kind == "http.response.zerocopysend":
+            exchange.bytes_out += message.get("count") or 0
+            self._whole = not message.get("more_body", False)
+
+    def outcome(self) -> Outcome:
+        """Say how the exchange ended, now that the application has returned."""
+        if self._whole:
+            return "complete"
+        return "app_exception" if self.exchange.status is None else "upstream_abort"
+
+
+def _size(path: str) -> int:
+    from pathlib import Path
+
+    try:
+        return Path(path).stat().st_size
+    except OSError:
+        return 0  # it was sent, and is gone already

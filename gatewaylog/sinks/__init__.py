@@ -1,0 +1,28 @@
+"""Where lines are kept: bytes in, bytes kept."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from gatewaylog.sinks.file import FileSink
+from gatewaylog.sinks.memory import MemorySink
+from gatewaylog.sinks.stream import StreamSink
+
+__all__ = ["FileSink", "MemorySink", "Sink", "StreamSink"]
+
+
+class Sink(Protocol):
+    """Keeps lines."""
+
+    @property
+    def lost(self) -> int:
+        """Lines that could not be kept so far."""
+
+    def write(self, line: bytes) -> None:
+        """Keep one whole line. Never raises: what can't be kept is counted in `lost`."""
+
+    def reopen(self) -> None:
+        """Let go of what is open, and open it again by its name."""
+
+    def close(self) -> None:
+        """Keep what is left and let go. Safe to call more than once."""
