@@ -1,0 +1,177 @@
+"""The tables of `gateway.toml` but `[[api]]`, with the defaults of the specification."""
+
+import ssl
+from typing import Annotated, Literal
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainValidator,
+    ValidationInfo,
+    field_validator,
+)
+
+from gatewaylog.auth.applications import Application
+from gatewaylog.gateway.config.addresses import Address, AdminAddress, ListenAddress
+from gatewaylog.gateway.config.apis import ApiConfig
+from gatewaylog.gateway.config.values import (
+    CertificateFile,
+    KeyDigest,
+    LoggedHeader,
+    Network,
+    Scope,
+    Seconds,
+    Size,
+    Table,
+    Text,
+    answered_header,
+    distinct,
+    network,
+    one_or_several,
+    readable,
+    some,
+)
+from gatewaylog.redaction import SECRET_PARAMETERS
+
+PSEUDONYM_FIELDS = (
+    "RemoteIP",
+    "END_USER_NAME",
+    "APPLICATION_NAME",
+    "UserAgent",
+    "RequestID",
+    "TraceID",
+)
+
+
+class ServerConfig(Table):
+    """`[server]`. `max_body` is bytes, `client_timeout` and `drain` are seconds.
+
+    An empty file name or address is none.
+    """
+
+    listen: Annotated[
+        tuple[ListenAddress, ...],
+        BeforeValidator(one_or_several),
+        AfterValidator(some),
+        AfterValidator(distinct),
+    ] = (Address(host="127.0.0.1", port=8080),)
+    workers: Annotated[int, Field(ge=1, le=256)] = 1
+    trusted_proxies: tuple[Annotated[Network, PlainValidator(network)], ...] = ()
+    tls_certificate: CertificateFile = ""
+    tls_key: str = Field(default="", validate_default=True)
+    max_body: Size = 100 * 1024 * 1024
+    client_timeout: Seconds = 60.0
+    drain: Seconds = 30.0
+    admin: AdminAddress = None
+
+    @field_validator("tls_key")
+    @classmethod
+    def _fits_the_certificate(cls, key: str, info: ValidationInfo) -> str:
+        certificate = info.data.get("tls_certificate")
+        if key:
+            readable(key)
+        if certificate is None:  # wrong, and told
+            return key
+        if bool(certificate) != bool(key):
+            raise ValueError("must be given together with tls_certificate, or neither")
+        if key:
+            _check_pair(certificate, key)
+        return key
+
+    @field_validator("admin")
+    @classmethod
+    def _is_its_own(cls, value: Address | None, info: ValidationInfo) -> Address | None:
+        if value and (value.unix_path or value.port) and value in info.data.get("listen", ()):
+            raise ValueError("must be another address than those of listen")
+        return value
+
+
+class RedactConfig(Table):
+    """`[log.redact]`: names of query parameters whose values are never written."""
+
+    query: tuple[Text, ...] = SECRET_PARAMETERS
+
+
+class LogConfig(Table):
+    """`[log]`. `max_value_length` is characters, `max_line` bytes; empty text is none."""
+
+    path: Text = "logs/api-access.log"
+    format: Literal["wso2", "json", "logfmt"] = "wso2"
+    fields: Literal["full", "seed"] = "full"
+    node: Text = "AM"
+    logger: Text = "gatewaylog.AccessLogWriter"
+    max_value_length: Annotated[int, Field(ge=64, le=1_048_576)] = 4096
+    max_line: Annotated[int, Field(ge=1024, le=16_777_216)] = 9500
+    request_headers: tuple[LoggedHeader, ...] = ()
+    response_header: Annotated[str, AfterValidator(answered_header)] = ""
+    pseudonym_key: str = Field(default="", repr=False)
+    pseudonyms: tuple[str, ...] = ()
+    redact: RedactConfig = RedactConfig()
+
+    @field_validator("request_headers")
+    @classmethod
+    def _distinct_fields(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len({name.lower().replace("-", "_") for name in value}) < len(value):
+            raise ValueError("must not name a header twice (- and _ are the same in the log)")
+        return value
+
+    @field_validator("pseudonyms")
+    @classmethod
+    def _have_a_key(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if value and info.data.get("pseudonym_key") == "":
+            raise ValueError("need pseudonym_key: a hash without a key is guessed in seconds")
+        headers = info.data.get("request_headers", ())
+        known = {*PSEUDONYM_FIELDS, *(f"Header_{name.replace('-', '_')}" for name in headers)}
+        if "request_headers" in info.data and not known.issuperset(value):
+            raise ValueError(f"must be among {', '.join(sorted(known))}")
+        return value
+
+
+class AuthConfig(Table):
+    """`[auth]`: the kinds of credentials that are accepted."""
+
+    accept: Annotated[tuple[Literal["api_keys"], ...], AfterValidator(some)] = ("api_keys",)
+    forward_credential: bool = False
+
+
+class ApplicationConfig(Table):
+    """`[[application]]`: who may call what, with which keys."""
+
+    name: Text
+    owner: Text
+    vendor: str = ""
+    subscriptions: tuple[Text, ...] = ()
+    keys: tuple[KeyDigest, ...] = ()
+    scopes: tuple[Scope, ...] = ()
+
+    def application(self) -> Application:
+        """Return what credentials are checked against."""
+        return Application(
+            name=self.name,
+            owner=self.owner,
+            vendor=self.vendor,
+            subscriptions=frozenset(self.subscriptions),
+            keys=frozenset(self.keys),
+            scopes=frozenset(self.scopes),
+        )
+
+
+class Config(Table):
+    """The whole file. Equal configurations are those that say the same."""
+
+    server: ServerConfig = ServerConfig()
+    log: LogConfig = LogConfig()
+    api: tuple[ApiConfig, ...] = ()
+    auth: AuthConfig = AuthConfig()
+    application: tuple[ApplicationConfig, ...] = ()
+
+
+def _check_pair(certificate: str, key: str) -> None:
+    try:
+        server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        server.load_cert_chain(certificate, key, password="")  # never ask on the terminal
+    except (OSError, ValueError):  # ssl.SSLError is an OSError
+        raise ValueError(
+            "must be the private key of tls_certificate, in PEM form and without a passphrase"
+        ) from None
