@@ -6,6 +6,7 @@ INCOMING_REQUEST being written before the application sees the request.
 
 from __future__ import annotations
 
+import re
 from asyncio import CancelledError
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 EXCHANGE = "gatewaylog.exchange"  # the exchange's key in the scope
+_ORIGIN = re.compile(rb"\A[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
+TARGET = "gatewaylog.target"  # the request target's raw bytes, where a server tells them
 
 
 class AccessLogMiddleware:
@@ -86,11 +89,7 @@ class AccessLogMiddleware:
 
     def _open(self, scope: Scope) -> Exchange:
         client = scope.get("client")
-        path = scope.get("raw_path")
-        query = scope.get("query_string")
-        url = (quote(scope["path"]).encode() if path is None else path) + (
-            b"?" + query if query else b""
-        )
+        url = _url(scope)
         exchange = self._opening.open(
             scope.get("method", "GET"),
             url.decode("utf-8", "surrogateescape"),
@@ -101,6 +100,18 @@ class AccessLogMiddleware:
         if not self._defer:
             self._opening.begin(exchange, scope["path"])
         return exchange
+
+
+def _url(scope: Scope) -> bytes:
+    """Return path and query as the client sent them, as far as the server tells."""
+    target: bytes | None = scope.get(TARGET)
+    if target is not None:
+        return target if target.startswith(b"/") else _ORIGIN.sub(b"", target)
+    path = scope.get("raw_path")
+    query = scope.get("query_string")
+    if path is None:
+        path = quote(scope["path"]).encode()
+    return path + b"?" + query if query else path
 
 
 class Watch:
