@@ -33,8 +33,12 @@ class Origin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
-    """Seconds: to connect, until the response head (from the last request byte that we could
-    send), and between two pieces of the response."""
+    """Seconds: to connect, until the response head, and between two pieces of the response.
+
+    The time until the head starts anew with each piece of the request that could be sent. Time
+    in which the client is waited for (its next piece, or that it takes the response) is not
+    counted: it is not the backend's.
+    """
 
     connect: float = 5.0
     response: float = 60.0
@@ -45,8 +49,13 @@ class RequestBody(Protocol):
     """The request's body as it comes from the client."""
 
     async def read(self) -> bytes:
-        """Return the next piece, `b""` at the end. What it raises (the client went away, sent
-        too much, stopped) passes through `Engine.send` or `Response.read` as it is."""
+        """Return the next piece, `b""` at the end.
+
+        What it raises (the client went away, sent too much, stopped) passes through
+        `Engine.send` or `Response.read` as it is. Called by one task at a time, and no more
+        once `content-length` bytes have come. It may be cancelled: when the response is over
+        or given up, or to be called again for another connection before a first byte came.
+        """
 
 
 class Response(Protocol):
@@ -59,12 +68,14 @@ class Response(Protocol):
     async def read(self) -> bytes:
         """Return what has come since, waiting for at least one byte; `b""` at the end.
 
-        Raises AnswerBroken or AnswerStalled.
+        Raises AnswerBroken or AnswerStalled, or what the request's body raised meanwhile.
         """
 
     async def aclose(self) -> None:
-        """Give the connection back, or close it where the response or the request's body is not
-        over. Safe to call more than once; must be called in the end."""
+        """Give the connection back, or close it where response or request body are not over.
+
+        Safe to call more than once; must be called in the end.
+        """
 
 
 class Engine(Protocol):
@@ -84,7 +95,9 @@ class Engine(Protocol):
         `headers` go out as they are, Host among them. A body without a `content-length` line is
         sent chunked. With `expect: 100-continue` the body is first read when the backend says
         100, or a second has passed; a final response before that means that it never is.
-        Raises the UpstreamError that tells how far it came.
+        Raises the UpstreamError that tells how far it came: SendError also for a request that
+        would be ambiguous on the wire (line ends or NUL in its head, a body that does not match
+        its `content-length`), of which nothing more is sent.
         """
 
     async def aclose(self) -> None:
