@@ -75,7 +75,7 @@ class Exchange:
         self,
         log: AccessLog,
         *,
-        method: str,
+        method: str | None,
         url: str,
         started: float,
         user_agent: str | None = None,

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from gatewaylog.accesslog import AccessLog
     from gatewaylog.exchange import Exchange, Outcome, Rules
+    from gatewaylog.errors import Failure
+    from gatewaylog.middleware.forwarded import TrustedProxies
     from gatewaylog.sinks import Sink
 
     Scope = MutableMapping[str, Any]
@@ -51,7 +53,7 @@ class AccessLogMiddleware:
         log: str | os.PathLike[str] | Sink | AccessLog = "api-access.log",
         api: str | None = None,
         apis: Mapping[str, str] | None = None,
-        trusted_proxies: Iterable[str] = (),
+        trusted_proxies: Iterable[str] | TrustedProxies = (),
         terminal: Rules | None = None,
         defer: bool = False,
         **options: Any,
@@ -86,6 +88,12 @@ class AccessLogMiddleware:
         finally:
             running.reset(token)
             exchange.end(exchange.broke or watch.outcome())
+
+    def record(self, scope: Scope, failure: Failure, outcome: Outcome) -> None:
+        """Record a request that never reached the application, as its server refused it."""
+        exchange = self._open(scope)
+        exchange.failed(failure)
+        exchange.end(outcome)
 
     def _open(self, scope: Scope) -> Exchange:
         client = scope.get("client")

@@ -33,7 +33,7 @@ class Opening:
         *,
         api: str | None = None,
         apis: Mapping[str, str] | None = None,
-        trusted_proxies: Iterable[str] = (),
+        trusted_proxies: Iterable[str] | TrustedProxies = (),
         terminal: Rules | None = None,
         **options: Any,
     ) -> None:
@@ -44,11 +44,14 @@ class Opening:
         self.log = log if isinstance(log, AccessLog) else AccessLog(log, **options)
         self._api = ("app" if api is None else api) if apis is None else None
         self._apis = {_context(prefix): label for prefix, label in (apis or {}).items()}
-        self._proxies = TrustedProxies(trusted_proxies)
+        if isinstance(trusted_proxies, TrustedProxies):
+            self._proxies = trusted_proxies
+        else:
+            self._proxies = TrustedProxies(trusted_proxies)
         self._rules = terminal
         self._wanted = _WANTED | self.log.request_headers.keys()
 
-    def open(self, method: str, url: str, peer: str | None, headers: Headers) -> Exchange:
+    def open(self, method: str | None, url: str, peer: str | None, headers: Headers) -> Exchange:
         """Open the exchange of a request that has just arrived."""
         started = self.log.clock.monotonic()
         wanted = self._wanted

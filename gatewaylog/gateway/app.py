@@ -1,0 +1,193 @@
+"""The gateway as an ASGI application: which API, which resource, who calls, then forward.
+
+It runs inside AccessLogMiddleware, which opened the exchange and will end it; here the exchange
+is told what is found out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import traceback
+from typing import TYPE_CHECKING, NamedTuple
+
+from gatewaylog import errors
+from gatewaylog.auth.api_keys import Refused
+from gatewaylog.gateway.answers import answer
+from gatewaylog.gateway.call import Call
+from gatewaylog.gateway.client import Body, ClientError
+from gatewaylog.gateway.cors import OWN_HEADERS, is_preflight, preflight_headers, response_headers
+from gatewaylog.gateway.forward import Forwarder, Outgoing, Unanswered
+from gatewaylog.gateway.headers import Peer
+from gatewaylog.gateway.paths import unroutable
+from gatewaylog.gateway.resources import MethodNotAllowed, Resource
+from gatewaylog.gateway.targets import ASTERISK, framing_of, target_of
+
+if TYPE_CHECKING:
+    from gatewaylog.auth.api_keys import ApiKeys
+    from gatewaylog.errors import Failure
+    from gatewaylog.gateway.answers import Headers
+    from gatewaylog.gateway.apis import Api, ApiTable, Route
+    from gatewaylog.gateway.targets import Framing, Target
+    from gatewaylog.middleware.asgi import Receive, Scope, Send
+    from gatewaylog.middleware.forwarded import TrustedProxies
+
+_NOTHING: tuple[bytes, ...] = ()
+
+
+class Limits(NamedTuple):
+    """Bytes that a request's body may have, seconds that a client may be silent in it."""
+
+    max_body: int
+    client_timeout: float
+
+
+class Refusal(Exception):
+    """The gateway answers by itself, with `failure` and these header lines."""
+
+    def __init__(self, failure: Failure, *headers: tuple[bytes, bytes]) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+        self.headers: Headers = list(headers)
+
+
+class Gateway:
+    """Serves what `apis` publish."""
+
+    def __init__(
+        self,
+        *,
+        apis: ApiTable,
+        keys: ApiKeys,
+        forwarder: Forwarder,
+        proxies: TrustedProxies,
+        limits: Limits,
+        forward_credential: bool = False,
+    ) -> None:
+        self._apis = apis
+        self._keys = keys
+        self._forwarder = forwarder
+        self._proxies = proxies
+        self._limits = limits
+        self._forward_credential = forward_credential
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one HTTP request or WebSocket."""
+        if scope["type"] not in {"http", "websocket"}:
+            return
+        call = Call(scope, receive, send)
+        try:
+            await self._serve(call)
+        except (Refusal, Unanswered, ClientError) as reason:
+            await call.refuse(reason.failure, _headers_of(reason))
+        except asyncio.CancelledError:
+            await call.cancelled()
+        except Exception:  # noqa: BLE001 - the event tells of it, standard error why
+            sys.stderr.write(f"gatewaylog: {traceback.format_exc()}")
+            call.exchange.broke = "app_exception"
+            await call.refuse(errors.INTERNAL_ERROR, [])
+        finally:
+            call.presence.stop()
+
+    async def _serve(self, call: Call) -> None:
+        scope, exchange = call.scope, call.exchange
+        target = target_of(scope)
+        framing = framing_of(scope, target)
+        if framing is not None and not framing.has_body:
+            exchange.received = True
+        if target.path == ASTERISK:
+            await _asterisk(call, framing)
+            return
+        route = self._route(call, target)
+        api = route.api
+        exchange.begin(api.label, api.verbosity)  # type: ignore[arg-type]  # checked by the config
+        if framing is None or unroutable(target.path):
+            raise Refusal(errors.UNROUTABLE)
+        if api.blocked:
+            raise Refusal(errors.BLOCKED)
+        if api.cors is not None:
+            if is_preflight(call.method, scope["headers"]):
+                await answer(call.send, 204, preflight_headers(api.cors, scope["headers"]))
+                return
+            call.added = response_headers(api.cors, scope["headers"])
+        resource = _resource(api, route, call.method)
+        consumed = self._authenticate(call, api, resource)
+        outgoing = self._outgoing(call, route, target, framing, consumed)
+        if scope["type"] == "websocket":
+            from gatewaylog.gateway.websocket import relay
+            await relay(outgoing, self._forwarder, call)
+            return
+        call.presence.watch(outgoing.body)
+        await self._forwarder.respond(outgoing, exchange, call.send)
+
+    def _route(self, call: Call, target: Target) -> Route:
+        route = self._apis.find(target.path)
+        if route is None:
+            unread = unroutable(target.path)
+            raise Refusal(errors.BAD_REQUEST if unread else errors.NOT_FOUND)
+        if call.scheme not in route.api.schemes:
+            raise Refusal(errors.SCHEME_FORBIDDEN)
+        return route
+
+    def _authenticate(self, call: Call, api: Api, resource: Resource) -> tuple[bytes, ...]:
+        """Tell the exchange who calls; return the header lines that the credential came in."""
+        if not resource.auth_required:
+            return _NOTHING
+        found = self._keys.check(call.scope["headers"], label=api.label, scopes=resource.scopes)
+        exchange = call.exchange
+        if found.credential is not None:
+            exchange.present(found.credential)
+        exchange.identify(application=found.application, user=found.owner)
+        if isinstance(found, Refused):
+            raise Refusal(found.failure)
+        return _NOTHING if self._forward_credential else found.consumed
+
+    def _outgoing(
+        self, call: Call, route: Route, target: Target, framing: Framing, dropped: tuple[bytes, ...]
+    ) -> Outgoing:
+        scope, limits, body = call.scope, self._limits, None
+        if framing.has_body:
+            if framing.length is not None and framing.length > limits.max_body:
+                raise Refusal(errors.CONTENT_TOO_LARGE)
+            body = Body(
+                scope, call.receive, limit=limits.max_body, timeout=limits.client_timeout
+            )
+        client = scope.get("client")
+        address = (client[0] or None) if client else None
+        trusted = self._proxies.any and self._proxies.trusts(address)
+        return Outgoing(
+            route.api,
+            call.method,
+            route.rest + target.query,
+            scope["headers"],
+            framing.host,
+            Peer(address, call.scheme, trusted),
+            body,
+            dropped,
+            call.added,
+            OWN_HEADERS if call.added else frozenset(),
+        )
+
+
+def _headers_of(reason: Refusal | Unanswered | ClientError) -> Headers:
+    if isinstance(reason, Refusal):
+        return reason.headers
+    if isinstance(reason, Unanswered) and reason.retry_after is not None:
+        return [(b"retry-after", str(reason.retry_after).encode())]
+    return []
+
+
+def _resource(api: Api, route: Route, method: str) -> Resource:
+    resource = api.resource(route.path, method)
+    if resource is None:
+        raise Refusal(errors.NO_RESOURCE)
+    if isinstance(resource, MethodNotAllowed):
+        raise Refusal(errors.METHOD_NOT_ALLOWED, (b"allow", resource.allow))
+    return resource
+
+
+async def _asterisk(call: Call, framing: Framing | None) -> None:
+    """Answer `OPTIONS *`, which asks about the gateway itself (RFC 9110 §9.3.7)."""
+    if framing is None or call.method != "OPTIONS":
+        raise Refusal(errors.BAD_REQUEST)
+    await answer(call.send, 204, [(b"allow", b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")])

@@ -1,0 +1,70 @@
+"""Which of an API's backends a request goes to, and which are left alone for a while."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from gatewaylog.gateway.apis import Api
+    from gatewaylog.gateway.backends import Backend
+
+
+class Balancer:
+    """Takes backends in turn, or the first that is well, and suspends those that can't be reached.
+
+    One for each worker process: what one worker learns of a backend, the others learn themselves.
+    """
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._turns: dict[str, int] = {}
+        self._suspended: dict[str, float] = {}  # backend URL -> until when
+
+    def attempts(self, api: Api) -> Iterator[Backend]:
+        """Yield the backend of each attempt, at most 1 + `retries` of them; none where every
+        backend is suspended. A further attempt goes to another backend where there is one."""
+        backends = api.backends
+        if len(backends) == 1:
+            well = backends if not self._is_suspended(backends[0]) else ()
+        else:
+            well = self._ordered(api)
+        for number in range(api.retries + 1 if well else 0):
+            yield well[number % len(well)]
+
+    def _ordered(self, api: Api) -> tuple[Backend, ...]:
+        backends = api.backends
+        if api.balance == "round_robin":
+            turn = self._turns.get(api.label, 0)
+            self._turns[api.label] = turn + 1
+            first = turn % len(backends)
+            backends = (*backends[first:], *backends[:first])
+        return tuple(backend for backend in backends if not self._is_suspended(backend))
+
+    def _is_suspended(self, backend: Backend) -> bool:
+        if not self._suspended:
+            return False
+        until = self._suspended.get(backend.url)
+        if until is None:
+            return False
+        if self._monotonic() < until:
+            return True
+        del self._suspended[backend.url]
+        return False
+
+    def suspend(self, backend: Backend, seconds: float) -> None:
+        """Leave a backend alone for a while, after it could not be reached."""
+        if seconds > 0:
+            self._suspended[backend.url] = self._monotonic() + seconds
+
+    def retry_after(self, api: Api) -> int:
+        """Return in how many whole seconds the first of the API's backends is tried again."""
+        now = self._monotonic()
+        left = [self._suspended.get(backend.url, now) - now for backend in api.backends]
+        return max(1, int(min(left) + 0.999))
+
+    def suspended(self) -> list[str]:
+        """Return the URLs of the backends that are suspended now, for the metrics."""
+        now = self._monotonic()
+        return [url for url, until in self._suspended.items() if now < until]

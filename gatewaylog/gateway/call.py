@@ -1,0 +1,88 @@
+"""One connection of ASGI while the gateway serves it: how it is refused, denied, cancelled."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from gatewaylog import errors
+from gatewaylog.gateway.answers import answer, refusal
+from gatewaylog.gateway.client import Presence
+from gatewaylog.gateway.targets import accept_of
+from gatewaylog.middleware.asgi import EXCHANGE
+
+if TYPE_CHECKING:
+    from gatewaylog.errors import Failure
+    from gatewaylog.exchange import Exchange, Outcome
+    from gatewaylog.gateway.answers import Headers
+    from gatewaylog.middleware.asgi import Receive, Scope, Send
+
+_OUTCOMES: dict[Failure, Outcome] = {
+    errors.REQUEST_TIMEOUT: "timeout",
+    errors.CONNECT_TIMEOUT: "timeout",
+    errors.RESPONSE_TIMEOUT: "timeout",
+    errors.CONNECTION_CLOSED: "upstream_abort",
+    errors.PROTOCOL_VIOLATION: "upstream_abort",
+}
+_SECURE = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
+
+
+class Call:
+    """One connection of ASGI while it is served."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.scope = scope
+        self.receive = receive
+        self.send = send
+        self.method: str = scope.get("method", "GET")
+        self.exchange: Exchange = scope[EXCHANGE]
+        self.presence = Presence(scope, receive)
+        self.scheme = _SECURE[scope.get("scheme", "http")]
+        self.added: Headers = []  # lines for the response, whoever gives it
+
+    async def refuse(self, failure: Failure, headers: Headers) -> None:
+        """Answer that the call failed, where the client can still be answered."""
+        self.presence.stop()
+        exchange = self.exchange
+        gone = failure.status == errors.CLIENT_GONE_SENDING.status
+        if gone or exchange.status is not None:
+            exchange.broke = exchange.broke or ("client_abort" if gone else "upstream_abort")
+            return
+        exchange.failed(failure)
+        exchange.broke = exchange.broke or _OUTCOMES.get(failure)
+        shape, body = refusal(failure, accept_of(self.scope["headers"]))
+        lines = [*shape, *headers, *self.added]
+        if not exchange.received and self.scope["type"] == "http":
+            # What is still to come of the body is not read: the next request could not be found.
+            lines.append((b"connection", b"close"))
+        await self._answer(failure.status, lines, body)
+
+    async def _answer(self, status: int, lines: Headers, body: bytes) -> None:
+        if self.scope["type"] == "http":
+            await answer(self.send, status, lines, body)
+        else:
+            await self.deny(status, lines, body)
+
+    async def cancelled(self) -> None:
+        """End after a cancellation: by the client's going, or by the gateway's being stopped."""
+        task = asyncio.current_task()
+        if task is not None:
+            task.uncancel()
+        if self.presence.gone:
+            self.exchange.broke = "client_abort"
+            return
+        self.exchange.broke = "shutdown"
+        if self.exchange.status is None:
+            await self.refuse(errors.SHUTTING_DOWN, [])
+
+    async def deny(self, status: int, lines: Headers, body: bytes) -> None:
+        """Refuse a WebSocket: with this answer where the server can give it, else with its 403."""
+        if "websocket.http.response" not in self.scope.get("extensions", {}):
+            await self.send({"type": "websocket.close"})
+            return
+        framed = [line for line in lines if line[0] != b"content-length"]
+        framed.append((b"content-length", str(len(body)).encode()))
+        await self.send(
+            {"type": "websocket.http.response.start", "status": status, "headers": framed}
+        )
+        await self.send({"type": "websocket.http.response.body", "body": body})

@@ -1,0 +1,147 @@
+"""Forwards a request to a backend and its response to the client, both as they come."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from gatewaylog import errors
+from gatewaylog.exceptions import (
+    AnswerBroken,
+    AnswerStalled,
+    ConnectError,
+    ConnectionClosed,
+    ConnectTimeout,
+    ProtocolViolation,
+    ResponseTimeout,
+    SendError,
+    UpstreamError,
+)
+from gatewaylog.gateway.headers import to_backend, to_client
+
+if TYPE_CHECKING:
+    from gatewaylog.errors import Failure
+    from gatewaylog.exchange import Exchange
+    from gatewaylog.gateway.apis import Api
+    from gatewaylog.gateway.backends import Backend
+    from gatewaylog.gateway.balance import Balancer
+    from gatewaylog.gateway.client import Body
+    from gatewaylog.gateway.headers import Headers, Peer
+    from gatewaylog.gateway.upstream import Engine, Response
+    from gatewaylog.middleware.asgi import Send
+
+FAILURES: dict[type[UpstreamError], Failure] = {
+    ConnectError: errors.CONNECT_ERROR,
+    ConnectTimeout: errors.CONNECT_TIMEOUT,
+    ResponseTimeout: errors.RESPONSE_TIMEOUT,
+    ConnectionClosed: errors.CONNECTION_CLOSED,
+    ProtocolViolation: errors.PROTOCOL_VIOLATION,
+    SendError: errors.SEND_ERROR,
+}
+# RFC 9110 §9.2.2.
+_IDEMPOTENT = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"))
+
+
+class Outgoing(NamedTuple):
+    """A request on its way: what every attempt to send it needs.
+
+    `rest` is the path after the API's context and the query, as the client sent them. `dropped`
+    names header lines that carried a credential of the gateway's own. `replaced` names lines of
+    the response that give way to `added`.
+    """
+
+    api: Api
+    method: str
+    rest: bytes
+    headers: Headers
+    host: bytes
+    peer: Peer
+    body: Body | None
+    dropped: tuple[bytes, ...] = ()
+    added: Headers = []  # noqa: RUF012 - never changed
+    replaced: frozenset[bytes] = frozenset()
+
+
+class Unanswered(Exception):
+    """No backend answered; `failure` is what the client gets."""
+
+    def __init__(self, failure: Failure, retry_after: int | None = None) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+        self.retry_after = retry_after
+
+
+class Forwarder:
+    """Sends requests on by one engine, to the backends that one balancer picks."""
+
+    def __init__(self, engine: Engine, balancer: Balancer) -> None:
+        self.engine = engine
+        self.balancer = balancer
+
+    async def respond(self, request: Outgoing, exchange: Exchange, send: Send) -> None:
+        """Send the request, pass on the response. Raises Unanswered before its head; what breaks
+        after it is told to the exchange, and the response stays unfinished."""
+        response = await self._answer(request, exchange)
+        try:
+            await _pass_on(response, request, exchange, send)
+        finally:
+            await response.aclose()
+
+    async def _answer(self, request: Outgoing, exchange: Exchange) -> Response:
+        """Return the first response that comes, of as many attempts as are allowed."""
+        api = request.api
+        failure = None
+        for backend in self.balancer.attempts(api):
+            try:
+                return await self._attempt(request, backend, exchange)
+            except UpstreamError as error:
+                failure = FAILURES[type(error)]
+                unreached = isinstance(error, (ConnectError, ConnectTimeout))
+                if unreached:
+                    self.balancer.suspend(backend, api.suspend)
+                if request.body is not None and request.body.consumed:
+                    break
+                if not unreached and not _may_repeat(request, error):
+                    break
+        if failure is None:
+            raise Unanswered(errors.SUSPENDED, self.balancer.retry_after(api))
+        raise Unanswered(failure)
+
+    async def _attempt(self, request: Outgoing, backend: Backend, exchange: Exchange) -> Response:
+        host = request.host if request.api.preserve_host else backend.host
+        rest = request.rest
+        if not backend.path and not rest.startswith(b"/"):
+            rest = b"/" + rest
+        url = backend.url + rest.decode("utf-8", "surrogateescape")
+        exchange.attempt(request.method, url)
+        response = await self.engine.send(
+            backend.origin,
+            request.method.encode("ascii"),
+            backend.path + rest,
+            to_backend(request.headers, host, request.peer, request.dropped),
+            request.body,
+            request.api.timeouts,
+        )
+        exchange.answered(response.status)
+        return response
+
+
+def _may_repeat(request: Outgoing, error: UpstreamError) -> bool:
+    """Say whether nothing of an answer was seen, and sending twice does what sending once does."""
+    return request.method in _IDEMPOTENT and not isinstance(error, ProtocolViolation)
+
+
+async def _pass_on(response: Response, request: Outgoing, exchange: Exchange, send: Send) -> None:
+    headers = to_client(response.headers, request.replaced)
+    headers.extend(request.added)
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    try:
+        while True:
+            piece = await response.read()
+            finished = response.finished or not piece
+            await send({"type": "http.response.body", "body": piece, "more_body": not finished})
+            if finished:
+                return
+    except AnswerStalled:
+        exchange.broke = "timeout"
+    except AnswerBroken:
+        exchange.broke = "upstream_abort"

@@ -1,0 +1,138 @@
+"""Which header lines pass the gateway, and which it adds (RFC 9110 §7.6, RFC 7239)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Headers = list[tuple[bytes, bytes]]
+
+HOP_BY_HOP = frozenset(
+    (
+        b"connection",
+        b"keep-alive",
+        b"proxy-connection",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    )
+)
+_FORWARDING = frozenset(
+    (b"forwarded", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host")
+)
+_STOPPED = HOP_BY_HOP | _FORWARDING
+# What Connection can't name away: the message's own framing, and what the gateway decides by.
+_KEPT = frozenset((b"host", b"content-length", b"content-type", b"authorization", b"via"))
+_VIA = (b"via", b"1.1 gatewaylog")
+_TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+
+class Peer(NamedTuple):
+    """Who sent the request, for the headers that tell a backend.
+
+    `address` is the connection's, None on a unix socket. `trusted`: what it says of those before
+    it is passed on.
+    """
+
+    address: str | None
+    scheme: str
+    trusted: bool
+
+
+def to_backend(
+    headers: Headers, host: bytes, peer: Peer, dropped: Iterable[bytes] = ()
+) -> Headers:
+    """Return the header lines of a request as the backend gets them.
+
+    The client's come in their order and number; Host has the value `host`; those named in
+    `dropped` (a credential that was consumed), those of one hop and those that tell of the
+    client are left out. Then follow our own: Forwarded, X-Forwarded-*, Via.
+    """
+    stopped = _stopped(headers, _STOPPED)
+    if dropped:
+        stopped = stopped.union(dropped)
+    lines: Headers = []
+    client_host = b""
+    for line in headers:
+        name = line[0]
+        if name in stopped:
+            continue
+        if name == b"host":
+            client_host = line[1]
+            line = (name, host)  # noqa: PLW2901 - the line that goes on
+        lines.append(line)
+    _tell_of_client(lines, headers, peer, client_host)
+    lines.append(_VIA)
+    return lines
+
+
+def to_client(headers: Headers, replaced: frozenset[bytes] = frozenset()) -> Headers:
+    """Return the header lines of a response as the client gets them, without those of one hop."""
+    stopped = _stopped(headers, HOP_BY_HOP)
+    if replaced:
+        stopped = stopped | replaced
+    return [line for line in headers if line[0] not in stopped]
+
+
+def _stopped(headers: Headers, always: frozenset[bytes]) -> frozenset[bytes]:
+    """Return what is left out: `always`, and what Connection names."""
+    for name, value in headers:
+        if name == b"connection" and value.lower() not in {b"keep-alive", b"close"}:
+            return always | _named(headers)
+    return always
+
+
+def _named(headers: Headers) -> set[bytes]:
+    options = b",".join(value for name, value in headers if name == b"connection")
+    return {option.strip().lower() for option in options.split(b",")} - _KEPT
+
+
+def _tell_of_client(lines: Headers, headers: Headers, peer: Peer, host: bytes) -> None:
+    address = peer.address
+    node = b"unknown" if address is None else _node(address)
+    proto = peer.scheme.encode()
+    forwarded = b"for=%b;host=%b;proto=%b" % (node, _quoted(host), proto)
+    forwarded_for = b"unknown" if address is None else address.encode()
+    if peer.trusted:
+        lines.extend(_appended(headers, forwarded, forwarded_for, proto, host))
+        return
+    lines.append((b"forwarded", forwarded))
+    lines.append((b"x-forwarded-for", forwarded_for))
+    lines.append((b"x-forwarded-proto", proto))
+    lines.append((b"x-forwarded-host", host))
+
+
+def _appended(
+    headers: Headers, forwarded: bytes, forwarded_for: bytes, proto: bytes, host: bytes
+) -> Headers:
+    """Return the lines behind a trusted proxy: its own word, and ours after it.
+
+    Scheme and host are what it was asked for, where it says so.
+    """
+    return [
+        (b"forwarded", b", ".join([*_values(headers, b"forwarded"), forwarded])),
+        (b"x-forwarded-for", b", ".join([*_values(headers, b"x-forwarded-for"), forwarded_for])),
+        (b"x-forwarded-proto", b", ".join(_values(headers, b"x-forwarded-proto")) or proto),
+        (b"x-forwarded-host", b", ".join(_values(headers, b"x-forwarded-host")) or host),
+    ]
+
+
+def _values(headers: Headers, name: bytes) -> list[bytes]:
+    return [value for key, value in headers if key == name]
+
+
+def _node(address: str) -> bytes:
+    """Return an address as a node of Forwarded (RFC 7239 §6): IPv6 in brackets and quotes."""
+    return f'"[{address}]"'.encode() if ":" in address else address.encode()
+
+
+def _quoted(host: bytes) -> bytes:
+    if _TOKEN.fullmatch(host):
+        return host
+    return b'"%b"' % host.replace(b"\\", b"\\\\").replace(b'"', b'\\"')

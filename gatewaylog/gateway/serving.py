@@ -1,0 +1,96 @@
+"""What a worker serves: the gateway inside its log, made from a configuration, and made again
+from a new one without dropping an exchange."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gatewaylog import errors
+from gatewaylog.accesslog import AccessLog
+from gatewaylog.auth.api_keys import ApiKeys
+from gatewaylog.gateway.apis import ApiTable, api
+from gatewaylog.gateway.app import Gateway, Limits
+from gatewaylog.gateway.balance import Balancer
+from gatewaylog.gateway.forward import Forwarder
+from gatewaylog.middleware.asgi import AccessLogMiddleware
+from gatewaylog.middleware.forwarded import TrustedProxies
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from gatewaylog.gateway.config import Config, LogConfig
+    from gatewaylog.gateway.upstream import Engine
+    from gatewaylog.middleware.asgi import Receive, Scope, Send
+
+
+class Serving:
+    """An ASGI application that serves the newest configuration it was given.
+
+    An exchange goes on with the configuration that it began with. The engine keeps its
+    connections; a log whose table has not changed stays open.
+    """
+
+    def __init__(self, config: Config, engine: Engine) -> None:
+        self.engine = engine
+        self.config = config
+        self.log = access_log(config.log)
+        self.balancer = Balancer(self.log.clock.monotonic)
+        self._retired: list[AccessLog] = []
+        self._current = self._made(config)
+
+    def _made(self, config: Config) -> AccessLogMiddleware:
+        proxies = TrustedProxies(str(network) for network in config.server.trusted_proxies)
+        gateway = Gateway(
+            apis=ApiTable(api(table) for table in config.api),
+            keys=ApiKeys(application.application() for application in config.application),
+            forwarder=Forwarder(self.engine, self.balancer),
+            proxies=proxies,
+            limits=Limits(config.server.max_body, config.server.client_timeout),
+            forward_credential=config.auth.forward_credential,
+        )
+        return AccessLogMiddleware(gateway, log=self.log, defer=True, trusted_proxies=proxies)
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
+        """Serve one connection."""
+        return self._current(scope, receive, send)
+
+    def reload(self, config: Config) -> None:
+        """Serve by this configuration from now on. Raises LogError, and changes nothing then."""
+        if config.log != self.config.log:
+            fresh = access_log(config.log)
+            self._retired.append(self.log)
+            self.log = fresh
+        self._current = self._made(config)
+        self.config = config
+
+    def refused(self, scope: dict[str, Any], *, gone: bool) -> None:
+        """Record a request that the server itself refused, or whose head never became whole."""
+        self._current.record(scope, errors.BAD_REQUEST, "client_abort" if gone else "complete")
+
+    def reopen(self) -> None:
+        """Open the log's file again by its name."""
+        self.log.reopen()
+
+    async def aclose(self) -> None:
+        """Close connections to backends, then the logs."""
+        await self.engine.aclose()
+        for log in (*self._retired, self.log):
+            log.close()
+
+
+def access_log(config: LogConfig) -> AccessLog:
+    """Open the log that `[log]` describes. Raises LogError."""
+    return AccessLog(
+        config.path,
+        format=config.format,
+        fields=config.fields,
+        node=config.node,
+        logger=config.logger,
+        max_value_length=config.max_value_length,
+        max_line=config.max_line,
+        redact_query=config.redact.query,
+        request_headers=config.request_headers,
+        response_header=config.response_header,
+        pseudonym_key=config.pseudonym_key,
+        pseudonyms=config.pseudonyms,
+    )

@@ -1,0 +1,160 @@
+"""The processes of `gatewaylog serve`: one worker alone, or a parent that watches over several."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import select
+import signal
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from gatewaylog.exceptions import GatewaylogError
+from gatewaylog.gateway.listening import listeners, told
+from gatewaylog.gateway.server import GatewayServer, say
+from gatewaylog.gateway.serving import Serving, access_log
+from gatewaylog.gateway.upstream.httptools_engine import HttptoolsEngine
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+    from gatewaylog.gateway.config import Config
+
+_PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
+_PAUSE = 1.0  # seconds before a worker that died is replaced, so that a broken one can't spin
+
+
+def serve(load: Callable[[], Config]) -> int:
+    """Run the gateway until it is told to stop; return the exit status.
+
+    `load` reads the configuration, now and at SIGHUP. Raises ConfigurationError or LogError
+    where it can't start; nothing is left running then.
+    """
+    config = load()
+    access_log(config.log).close()  # a log that can't be opened is told here, once
+    sockets = listeners(config.server.listen)
+    for listener in sockets:
+        say(f"listening on {told(listener, secure=bool(config.server.tls_certificate))}")
+    if config.server.workers == 1:
+        work(config, load, sockets)
+        return 0
+    return Parent(config, load, sockets).run()
+
+
+def work(config: Config, load: Callable[[], Config], sockets: list[socket.socket]) -> None:
+    """Serve in this process until it is told to stop."""
+    with asyncio.Runner(loop_factory=_new_loop) as runner:
+        runner.run(_serve(config, load, sockets))
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    """Return uvloop's event loop where it is installed, which serves twice as many requests."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
+
+
+async def _serve(
+    config: Config, load: Callable[[], Config], sockets: list[socket.socket]
+) -> None:
+    serving = Serving(config, HttptoolsEngine())
+    await GatewayServer(serving, load).serve(sockets)
+
+
+class Parent:
+    """Keeps `workers` processes running on the same sockets, and passes signals on to them."""
+
+    def __init__(
+        self, config: Config, load: Callable[[], Config], sockets: list[socket.socket]
+    ) -> None:
+        self._config = config
+        self._load = load
+        self._sockets = sockets
+        self._workers: set[int] = set()
+        self._stopping = False
+        self._waker, self._wake = os.pipe()
+        os.set_blocking(self._wake, False)
+
+    def run(self) -> int:
+        """Run until every worker has ended; return the exit status."""
+        signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
+        for number in (*_PASSED_ON, signal.SIGCHLD):
+            signal.signal(number, _noted)
+        for _ in range(self._config.server.workers):
+            self._start()
+        while self._workers:
+            select.select([self._waker], [], [], _PAUSE)
+            for number in _pending(self._waker):
+                self._take(number)
+            self._replace_dead()
+        for listener in self._sockets:
+            listener.close()
+        return 0
+
+    def _start(self) -> None:
+        pid = os.fork()
+        if pid:
+            self._workers.add(pid)
+            return
+        status = 1
+        try:
+            self._become_worker()
+            status = 0
+        except GatewaylogError as error:
+            say(str(error))
+        finally:
+            sys.stdout.flush()
+            os._exit(status)
+
+    def _become_worker(self) -> None:
+        signal.set_wakeup_fd(-1)
+        for number in (*_PASSED_ON, signal.SIGCHLD):
+            signal.signal(number, signal.SIG_DFL)
+        os.close(self._waker)
+        os.close(self._wake)
+        work(self._config, self._load, self._sockets)
+
+    def _take(self, number: int) -> None:
+        if number == signal.SIGCHLD:
+            return
+        if number == signal.SIGHUP and not self._reloaded():
+            return
+        if number in {signal.SIGTERM, signal.SIGINT}:
+            self._stopping = True
+        for pid in self._workers:
+            os.kill(pid, number)
+
+    def _reloaded(self) -> bool:
+        """Read the configuration for workers that are started from now on."""
+        try:
+            self._config = self._load()
+        except GatewaylogError as error:
+            say(str(error))
+            say("the configuration stays as it was")
+            return False
+        return True
+
+    def _replace_dead(self) -> None:
+        for pid in list(self._workers):
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if not ended:
+                continue
+            self._workers.discard(pid)
+            if not self._stopping:
+                say(f"worker {pid} ended with status {os.waitstatus_to_exitcode(status)}; "
+                    "starting another")
+                time.sleep(_PAUSE)
+                self._start()
+
+
+def _noted(number: int, frame: Any) -> None:  # noqa: ANN401, ARG001
+    """Do nothing here: the wake-up descriptor tells the loop, which does what is due."""
+
+
+def _pending(waker: int) -> bytes:
+    ready, _, _ = select.select([waker], [], [], 0)
+    return os.read(waker, 4096) if ready else b""
