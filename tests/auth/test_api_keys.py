@@ -18,6 +18,7 @@ from gatewaylog.auth.applications import Application
 LABEL = "lzelus--Echo:v1.0.0"
 KEY, KEPT = new_key()
 OTHER_KEY, OTHER_KEPT = new_key()
+GOOD_BASIC = base64.b64encode(f"mobile:{KEY}".encode())
 KEYS = ApiKeys(
     [
         Application(
@@ -94,6 +95,8 @@ def test_no_credential_is_missing() -> None:
         (basic(":"), base64.b64encode(b":")),
         (basic(KEY), base64.b64encode(KEY.encode())),
         ((b"authorization", b"Basic !!!"), b"!!!"),
+        ((b"authorization", b"Basic !" + GOOD_BASIC), b"!" + GOOD_BASIC),
+        ((b"authorization", b"Basic " + GOOD_BASIC + b" x"), GOOD_BASIC + b" x"),
         ((b"authorization", b"Basic YTo"), b"YTo"),
         ((b"authorization", b"Basic"), None),
         ((b"authorization", b""), None),

@@ -181,6 +181,9 @@ def test_resources_inherit_the_auth_of_their_api() -> None:
     assert closed.auth_required
     assert closed.scopes == {"a", "b"}
     assert isinstance(made.resource(b"/closed", "PUT"), MethodNotAllowed)
+    closed = one('resource = [{path = "/*"}]').resource(b"/any", "GET")
+    assert isinstance(closed, Resource)
+    assert closed.auth_required
     assert made.resource(b"/other", "GET") is None
 
 

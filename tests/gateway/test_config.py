@@ -114,7 +114,7 @@ max_body = "100MiB"
 response_header = "activityid"
 request_headers = ["X-Tenant"]
 pseudonym_key = "${PSEUDONYM_KEY}"
-pseudonyms = ["RemoteIP", "END_USER_NAME", "Header_X_Tenant"]
+pseudonyms = ["RemoteIP", "END_USER_NAME"]
 [[api]]
 name = "Echo"
 provider = "lzelus"

@@ -104,6 +104,13 @@ def test_what_is_no_backend_is_refused(written: str) -> None:
     assert problem(api(backend=f'["http://a", "{written}"]')).startswith("api[0].backend[1]: must ")
 
 
+def test_a_password_in_a_backend_is_refused_as_such() -> None:
+    for url in ("http://u:p@b", "https://u@b", "http+unix://u@%2Frun%2Fb"):
+        assert problem(api(backend=f'"{url}"')) == (
+            "api[0].backend[0]: must not hold user-info (name:password@)"
+        )
+
+
 def test_further_keys_of_an_api_are_checked() -> None:
     wrong = {
         "backend": ("[]", "must have at least one item"),
@@ -181,6 +188,14 @@ def test_methods_and_scopes_of_a_resource_are_checked() -> None:
     for key, said in wrong.items():
         line = problem(api(f"[[api.resource]]\npath = '/'\n{key}\n"))
         assert line.startswith(f"api[0].resource[0].{said}")
+
+
+def test_scopes_where_no_credential_is_asked_for_are_refused() -> None:
+    line = "api[0].resource: [0] has scopes, but auth is none: nobody would be asked for them"
+    scoped = "[[api.resource]]\npath = '/'\nscopes = ['a']\n"
+    assert problem(api(scoped, auth="'none'")) == line
+    assert problem(api(scoped + "auth = 'none'\n")) == line
+    assert read(api(scoped + "auth = 'required'\n", auth="'none'")).api[0].resource[0].scopes
 
 
 def test_resources_of_one_shape_need_different_methods() -> None:

@@ -147,5 +147,5 @@ def test_pseudonyms_need_a_key_and_known_fields() -> None:
         "log.pseudonyms: need pseudonym_key"
     )
     assert problem("[log]\npseudonym_key = 'k'\npseudonyms = ['RemoteIp']\n").startswith(
-        "log.pseudonyms: must be among APPLICATION_NAME, END_USER_NAME, RemoteIP"
+        "log.pseudonyms: must be among RemoteIP, END_USER_NAME, APPLICATION_NAME"
     )

@@ -141,6 +141,18 @@ class ApiConfig(Table):
     resource: tuple[ResourceConfig, ...] = ()
     cors: CorsConfig | None = None
 
+    @field_validator("resource")
+    @classmethod
+    def _scopes_are_asked_for(
+        cls, value: tuple[ResourceConfig, ...], info: ValidationInfo
+    ) -> tuple[ResourceConfig, ...]:
+        for at, resource in enumerate(value):
+            if resource.scopes and (resource.auth or info.data.get("auth")) == "none":
+                raise ValueError(
+                    f"[{at}] has scopes, but auth is none: nobody would be asked for them"
+                )
+        return value
+
     @property
     def label(self) -> str:
         """The API field of the log."""

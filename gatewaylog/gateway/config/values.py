@@ -12,6 +12,8 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from gatewaylog.accesslog import CREDENTIAL_HEADERS
+
 Network = IPv4Network | IPv6Network | Literal["unix"]
 Item = TypeVar("Item", bound=Hashable)
 
@@ -25,9 +27,6 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2
 _KEY = re.compile(r"sha256:[0-9A-Fa-f]{64}")
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749 §3.3
 
-CREDENTIAL_HEADERS = frozenset(
-    ("authorization", "proxy-authorization", "cookie", "set-cookie", "apikey", "x-api-key")
-)
 _MEANT_OTHERWISE = CREDENTIAL_HEADERS | {
     "connection",
     "content-encoding",
