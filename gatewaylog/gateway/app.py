@@ -22,6 +22,7 @@ from gatewaylog.gateway.headers import Peer
 from gatewaylog.gateway.paths import unroutable
 from gatewaylog.gateway.resources import MethodNotAllowed, Resource
 from gatewaylog.gateway.targets import ASTERISK, framing_of, target_of
+from gatewaylog.gateway.websocket import relay
 
 if TYPE_CHECKING:
     from gatewaylog.auth.api_keys import ApiKeys
@@ -114,7 +115,6 @@ class Gateway:
         consumed = self._authenticate(call, api, resource)
         outgoing = self._outgoing(call, route, target, framing, consumed)
         if scope["type"] == "websocket":
-            from gatewaylog.gateway.websocket import relay
             await relay(outgoing, self._forwarder, call)
             return
         call.presence.watch(outgoing.body)
@@ -149,9 +149,7 @@ class Gateway:
         if framing.has_body:
             if framing.length is not None and framing.length > limits.max_body:
                 raise Refusal(errors.CONTENT_TOO_LARGE)
-            body = Body(
-                scope, call.receive, limit=limits.max_body, timeout=limits.client_timeout
-            )
+            body = Body(scope, call.receive, limit=limits.max_body, timeout=limits.client_timeout)
         client = scope.get("client")
         address = (client[0] or None) if client else None
         trusted = self._proxies.any and self._proxies.trusts(address)

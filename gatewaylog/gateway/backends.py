@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 class Backend:
     """One backend of an API.
 
-    `url` and `path` end without a slash, so that the rest of a request's path (empty, or
+    `base` is the URL up to its path. `url` and `path` end without a slash, so that the rest of a request's path (empty, or
     beginning with one) follows them. `host` is the value of Host.
     """
 
     url: str
+    base: str
     path: bytes
     host: bytes
     origin: Origin
@@ -39,7 +40,10 @@ def backend(url: BackendUrl, tls_ca: str = "") -> Backend:
         tls=tls_context(tls_ca) if url.scheme == "https" else None,
         unix_path=url.unix_path or None,
     )
-    return Backend(url=str(url), path=url.path.encode(), host=url.authority.encode(), origin=origin)
+    base = str(url).removesuffix(url.path) if url.path else str(url)
+    return Backend(
+        url=str(url), base=base, path=url.path.encode(), host=url.authority.encode(), origin=origin
+    )
 
 
 def tls_context(tls_ca: str = "") -> ssl.SSLContext:

@@ -24,12 +24,10 @@ class Balancer:
 
     def attempts(self, api: Api) -> Iterator[Backend]:
         """Yield the backend of each attempt, at most 1 + `retries` of them; none where every
-        backend is suspended. A further attempt goes to another backend where there is one."""
+        backend is suspended. A further attempt goes to another backend where there is one.
+        """
         backends = api.backends
-        if len(backends) == 1:
-            well = backends if not self._is_suspended(backends[0]) else ()
-        else:
-            well = self._ordered(api)
+        well = backends if len(backends) == 1 and not self._suspended else self._ordered(api)
         for number in range(api.retries + 1 if well else 0):
             yield well[number % len(well)]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
 from gatewaylog import errors
 from gatewaylog.exceptions import (
@@ -17,8 +17,11 @@ from gatewaylog.exceptions import (
     UpstreamError,
 )
 from gatewaylog.gateway.headers import to_backend, to_client
+from gatewaylog.gateway.upstream.websocket import connect as open_link
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from gatewaylog.errors import Failure
     from gatewaylog.exchange import Exchange
     from gatewaylog.gateway.apis import Api
@@ -27,7 +30,11 @@ if TYPE_CHECKING:
     from gatewaylog.gateway.client import Body
     from gatewaylog.gateway.headers import Headers, Peer
     from gatewaylog.gateway.upstream import Engine, Response
+    from gatewaylog.gateway.upstream.websocket import WebSocketLink
     from gatewaylog.middleware.asgi import Send
+
+Answered = TypeVar("Answered")
+Attempt: TypeAlias = "Callable[[Outgoing, Backend, bytes], Awaitable[Answered]]"
 
 FAILURES: dict[type[UpstreamError], Failure] = {
     ConnectError: errors.CONNECT_ERROR,
@@ -79,50 +86,74 @@ class Forwarder:
 
     async def respond(self, request: Outgoing, exchange: Exchange, send: Send) -> None:
         """Send the request, pass on the response. Raises Unanswered before its head; what breaks
-        after it is told to the exchange, and the response stays unfinished."""
-        response = await self._answer(request, exchange)
+        after it is told to the exchange, and the response stays unfinished.
+        """
+        response = await self._tried(request, exchange, self._send)
+        exchange.answered(response.status)
         try:
             await _pass_on(response, request, exchange, send)
         finally:
             await response.aclose()
 
-    async def _answer(self, request: Outgoing, exchange: Exchange) -> Response:
-        """Return the first response that comes, of as many attempts as are allowed."""
-        api = request.api
+    async def connect(
+        self, request: Outgoing, exchange: Exchange, subprotocols: list[str]
+    ) -> WebSocketLink:
+        """Open a WebSocket. Raises Unanswered, or HandshakeRefused with the backend's answer."""
+
+        async def opened(request: Outgoing, backend: Backend, target: bytes) -> WebSocketLink:
+            headers = _headers(request, backend)
+            timeouts = request.api.timeouts
+            return await open_link(backend.origin, target, headers, subprotocols, timeouts)
+
+        return await self._tried(request, exchange, opened)
+
+    async def _tried(
+        self, request: Outgoing, exchange: Exchange, send: Attempt[Answered]
+    ) -> Answered:
+        """Return what the first attempt gives that succeeds, of as many as are allowed."""
+        api, body = request.api, request.body
         failure = None
         for backend in self.balancer.attempts(api):
+            target = _target(request, backend)
+            exchange.attempt(request.method, _url(backend, target))
             try:
-                return await self._attempt(request, backend, exchange)
+                return await send(request, backend, target)
             except UpstreamError as error:
                 failure = FAILURES[type(error)]
                 unreached = isinstance(error, (ConnectError, ConnectTimeout))
                 if unreached:
                     self.balancer.suspend(backend, api.suspend)
-                if request.body is not None and request.body.consumed:
-                    break
-                if not unreached and not _may_repeat(request, error):
+                if (body is not None and body.consumed) or not (
+                    unreached or _may_repeat(request, error)
+                ):
                     break
         if failure is None:
             raise Unanswered(errors.SUSPENDED, self.balancer.retry_after(api))
         raise Unanswered(failure)
 
-    async def _attempt(self, request: Outgoing, backend: Backend, exchange: Exchange) -> Response:
-        host = request.host if request.api.preserve_host else backend.host
-        rest = request.rest
-        if not backend.path and not rest.startswith(b"/"):
-            rest = b"/" + rest
-        url = backend.url + rest.decode("utf-8", "surrogateescape")
-        exchange.attempt(request.method, url)
-        response = await self.engine.send(
+    async def _send(self, request: Outgoing, backend: Backend, target: bytes) -> Response:
+        return await self.engine.send(
             backend.origin,
             request.method.encode("ascii"),
-            backend.path + rest,
-            to_backend(request.headers, host, request.peer, request.dropped),
+            target,
+            _headers(request, backend),
             request.body,
             request.api.timeouts,
         )
-        exchange.answered(response.status)
-        return response
+
+
+def _target(request: Outgoing, backend: Backend) -> bytes:
+    target = backend.path + request.rest
+    return target if target.startswith(b"/") else b"/" + target
+
+
+def _url(backend: Backend, target: bytes) -> str:
+    return backend.base + target.decode("utf-8", "surrogateescape")
+
+
+def _headers(request: Outgoing, backend: Backend) -> Headers:
+    host = request.host if request.api.preserve_host else backend.host
+    return to_backend(request.headers, host, request.peer, request.dropped)
 
 
 def _may_repeat(request: Outgoing, error: UpstreamError) -> bool:

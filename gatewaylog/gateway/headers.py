@@ -45,9 +45,7 @@ class Peer(NamedTuple):
     trusted: bool
 
 
-def to_backend(
-    headers: Headers, host: bytes, peer: Peer, dropped: Iterable[bytes] = ()
-) -> Headers:
+def to_backend(headers: Headers, host: bytes, peer: Peer, dropped: Iterable[bytes] = ()) -> Headers:
     """Return the header lines of a request as the backend gets them.
 
     The client's come in their order and number; Host has the value `host`; those named in

@@ -20,7 +20,8 @@ _BACKLOG = 2048
 
 def listeners(addresses: Iterable[Address]) -> list[socket.socket]:
     """Return a listening socket for each address. Raises ConfigurationError naming all that
-    can't be had, and keeps none then."""
+    can't be had, and keeps none then.
+    """
     made: list[socket.socket] = []
     problems = []
     for address in addresses:

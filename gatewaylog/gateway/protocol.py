@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import time
 from email.utils import formatdate
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
 from gatewaylog import errors
 from gatewaylog.gateway.answers import refusal
@@ -44,10 +48,9 @@ class GatewayProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell whoever serves a request that its client is gone."""
-        waiting = self.waits_for_head and self._head
+        if self._head and self.waits_for_head:
+            self._note_refusal(gone=True)
         super().connection_lost(exc)
-        if waiting:
-            self._note_refusal()
         if self.on_lost is not None:
             on_lost, self.on_lost = self.on_lost, None
             on_lost()
@@ -61,7 +64,7 @@ class GatewayProtocol(HttpToolsProtocol):
         """Begin a request."""
         super().on_message_begin()
         self._head = 1
-        self.scope[CONNECTION] = self  # type: ignore[typeddict-unknown-key]
+        self._own_scope[CONNECTION] = self
 
     def on_url(self, url: bytes) -> None:
         """Take a part of the target."""
@@ -81,21 +84,22 @@ class GatewayProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Hand the request over, with its target as it was sent."""
         self._head = 0
-        self.scope[TARGET] = self.url  # type: ignore[typeddict-unknown-key]
+        self._own_scope[TARGET] = self.url
         if self.url == ASTERISK:
             self.url = b"/*"  # uvicorn can't parse an asterisk; the target tells
         super().on_headers_complete()
         cycle = self.cycle
-        if cycle is not None and cycle.scope is self.scope:
+        if cycle.scope is self.scope:
             # uvicorn makes the cycle itself; its class is the only place to change what it does.
             cycle.__class__ = GatewayCycle if cycle.keep_alive else ClosingCycle
 
     @property
     def waits_for_head(self) -> bool:
         """Whether no request is being served: the client is expected to send one."""
-        return self.cycle is None or self.cycle.response_complete
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is None or cycle.response_complete
 
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words for it
+    def send_400_response(self, msg: str) -> None:
         """Refuse what can't be read, and leave its record.
 
         A request that is being served ends by itself: where its body is what can't be read its
@@ -111,7 +115,7 @@ class GatewayProtocol(HttpToolsProtocol):
         if not cycle.more_body:
             self._note_refusal()
         elif MALFORMED not in cycle.scope:
-            cycle.scope[MALFORMED] = True  # type: ignore[typeddict-unknown-key]
+            cast("dict[str, Any]", cycle.scope)[MALFORMED] = True
             cycle.message_event.set()
 
     def _write_refusal(self) -> None:
@@ -124,11 +128,15 @@ class GatewayProtocol(HttpToolsProtocol):
         lines = b"".join(b"%b: %b\r\n" % line for line in headers)
         self.transport.write(STATUS_LINE[400] + lines + b"\r\n" + body)
 
-    def _note_refusal(self) -> None:
+    @property
+    def _own_scope(self) -> dict[str, Any]:
+        return cast("dict[str, Any]", self.scope)
+
+    def _note_refusal(self, *, gone: bool = False) -> None:
         """Write the ERROR of a request that no application saw, with what of it was readable."""
         begun = self._head > 0
         self._head = 0
-        method = self.parser.get_method() if begun and self.parser else b""
+        method = self.parser.get_method() if begun else b""
         scope: dict[str, Any] = {
             "type": "http",
             "method": method.decode("ascii") if method.isalpha() else None,
@@ -136,7 +144,7 @@ class GatewayProtocol(HttpToolsProtocol):
             "headers": self.headers if begun else [],
             TARGET: self.url if begun else b"",
         }
-        self.app.refused(scope, gone=self.transport.is_closing())
+        self.app.refused(scope, gone=gone)
 
     def silent_too_long(self, now: float, seconds: float) -> None:
         """Close the connection of a client that has not sent a whole request for too long."""

@@ -64,7 +64,7 @@ class GatewayServer(uvicorn.Server):
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop; the second time, without waiting for exchanges that still run."""
         if self.should_exit:
             self._hurry.set()
@@ -91,7 +91,7 @@ class GatewayServer(uvicorn.Server):
     async def _drain(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while self.server_state.tasks and not self._hurry.is_set():
+                while self.server_state.tasks and not self._hurry.is_set():  # noqa: ASYNC110
                     await asyncio.sleep(0.05)
 
     async def _sweep(self) -> None:

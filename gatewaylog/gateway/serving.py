@@ -1,5 +1,6 @@
 """What a worker serves: the gateway inside its log, made from a configuration, and made again
-from a new one without dropping an exchange."""
+from a new one without dropping an exchange.
+"""
 
 from __future__ import annotations
 

@@ -58,9 +58,7 @@ def _new_loop() -> asyncio.AbstractEventLoop:
     return uvloop.new_event_loop()
 
 
-async def _serve(
-    config: Config, load: Callable[[], Config], sockets: list[socket.socket]
-) -> None:
+async def _serve(config: Config, load: Callable[[], Config], sockets: list[socket.socket]) -> None:
     serving = Serving(config, HttptoolsEngine())
     await GatewayServer(serving, load).serve(sockets)
 
@@ -88,8 +86,8 @@ class Parent:
             self._start()
         while self._workers:
             select.select([self._waker], [], [], _PAUSE)
-            for number in _pending(self._waker):
-                self._take(number)
+            for received in _pending(self._waker):
+                self._take(received)
             self._replace_dead()
         for listener in self._sockets:
             listener.close()
@@ -145,13 +143,15 @@ class Parent:
                 continue
             self._workers.discard(pid)
             if not self._stopping:
-                say(f"worker {pid} ended with status {os.waitstatus_to_exitcode(status)}; "
-                    "starting another")
+                say(
+                    f"worker {pid} ended with status {os.waitstatus_to_exitcode(status)}; "
+                    "starting another"
+                )
                 time.sleep(_PAUSE)
                 self._start()
 
 
-def _noted(number: int, frame: Any) -> None:  # noqa: ANN401, ARG001
+def _noted(number: int, frame: Any) -> None:
     """Do nothing here: the wake-up descriptor tells the loop, which does what is due."""
 
 

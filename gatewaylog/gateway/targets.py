@@ -38,7 +38,7 @@ class Framing(NamedTuple):
     accept: bytes | None
 
 
-def target_of(scope: Any) -> Target:  # noqa: ANN401 - an ASGI scope
+def target_of(scope: Any) -> Target:
     """Return the target as the client sent it, or as the server left it."""
     raw: bytes | None = scope.get(TARGET)
     if raw is None:
@@ -53,7 +53,7 @@ def target_of(scope: Any) -> Target:  # noqa: ANN401 - an ASGI scope
     return Target(path, mark + query, authority)
 
 
-def framing_of(scope: Any, target: Target) -> Framing | None:  # noqa: ANN401 - an ASGI scope
+def framing_of(scope: Any, target: Target) -> Framing | None:
     """Return what the lines say, None where different programs could read them differently.
 
     Exactly one Host, the same as an absolute target's; one Content-Length of digits at most;
