@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class Backend:
     """One backend of an API.
 
-    `base` is the URL up to its path. `url` and `path` end without a slash, so that the rest of a request's path (empty, or
-    beginning with one) follows them. `host` is the value of Host.
+    `base` is the URL up to its path. `url` and `path` end without a slash, so that the rest of a
+    request's path (empty, or beginning with one) follows them. `host` is the value of Host.
     """
 
     url: str

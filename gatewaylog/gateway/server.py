@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from gatewaylog.exceptions import ConfigurationError, LogError
+from gatewaylog.gateway.admin import listen
 from gatewaylog.gateway.protocol import GatewayProtocol
 
 if TYPE_CHECKING:
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from types import FrameType
 
+    from gatewaylog.gateway.admin import Board
     from gatewaylog.gateway.config import Config, ServerConfig
+    from gatewaylog.gateway.metrics import Snapshot
     from gatewaylog.gateway.serving import Serving
 
 _SWEEP = 1.0  # seconds between two looks for silent clients
@@ -31,15 +34,25 @@ _LAST_WORDS = 5.0  # seconds that cancelled exchanges get to write their events
 class GatewayServer(uvicorn.Server):
     """Serves until it is told to stop, then lets running exchanges end.
 
-    `load` reads the configuration again, for SIGHUP.
+    `load` reads the configuration again, for SIGHUP. The admin listener is served here on
+    `admin`, or elsewhere from what is pinned to `board`.
     """
 
-    def __init__(self, serving: Serving, load: Callable[[], Config]) -> None:
+    def __init__(
+        self,
+        serving: Serving,
+        load: Callable[[], Config],
+        *,
+        admin: socket.socket | None = None,
+        board: Board | None = None,
+    ) -> None:
         server = serving.config.server
         super().__init__(uvicorn_config(serving, server))
         self._serving = serving
         self._load = load
         self._hurry = asyncio.Event()
+        self._admin = admin
+        self._board = board
         self._sweeper: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -49,6 +62,9 @@ class GatewayServer(uvicorn.Server):
         if threading.current_thread() is threading.main_thread():
             loop.add_signal_handler(signal.SIGHUP, self._reload)
             loop.add_signal_handler(signal.SIGUSR1, self._reopen)
+        if self._admin is not None:
+            await listen(self._admin, self._snapshots)
+        self._pin()
         self._sweeper = loop.create_task(self._sweep())
 
     @contextlib.contextmanager
@@ -72,6 +88,7 @@ class GatewayServer(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen no longer, let exchanges end within `drain`, then end the others."""
+        self._pin()
         for server in self.servers:
             server.close()
         for listener in sockets or []:
@@ -86,6 +103,7 @@ class GatewayServer(uvicorn.Server):
             await asyncio.wait(running, timeout=_LAST_WORDS)
         if self._sweeper is not None:
             self._sweeper.cancel()
+        self._pin()
         await self._serving.aclose()
 
     async def _drain(self, seconds: float) -> None:
@@ -98,10 +116,22 @@ class GatewayServer(uvicorn.Server):
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(_SWEEP)
+            self._pin()
             seconds = self._serving.config.server.client_timeout
             for connection in list(self.server_state.connections):
                 if isinstance(connection, GatewayProtocol):
                     connection.silent_too_long(loop.time(), seconds)
+
+    def _snapshots(self) -> list[Snapshot]:
+        return [self._serving.snapshot(ready=self._is_ready) | {"alive": True}]
+
+    def _pin(self) -> None:
+        if self._board is not None:
+            self._board.pin(self._serving.snapshot(ready=self._is_ready))
+
+    @property
+    def _is_ready(self) -> bool:
+        return self.started and not self.should_exit
 
     def _reload(self) -> None:
         try:

@@ -13,6 +13,7 @@ from gatewaylog.gateway.apis import ApiTable, api
 from gatewaylog.gateway.app import Gateway, Limits
 from gatewaylog.gateway.balance import Balancer
 from gatewaylog.gateway.forward import Forwarder
+from gatewaylog.gateway.metrics import MeteredLog, Metrics
 from gatewaylog.middleware.asgi import AccessLogMiddleware
 from gatewaylog.middleware.forwarded import TrustedProxies
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from gatewaylog.gateway.config import Config, LogConfig
+    from gatewaylog.gateway.metrics import Snapshot
     from gatewaylog.gateway.upstream import Engine
     from gatewaylog.middleware.asgi import Receive, Scope, Send
 
@@ -34,7 +36,8 @@ class Serving:
     def __init__(self, config: Config, engine: Engine) -> None:
         self.engine = engine
         self.config = config
-        self.log = access_log(config.log)
+        self.metrics = Metrics() if config.server.admin else None
+        self.log = access_log(config.log, self.metrics)
         self.balancer = Balancer(self.log.clock.monotonic)
         self._retired: list[AccessLog] = []
         self._current = self._made(config)
@@ -58,7 +61,7 @@ class Serving:
     def reload(self, config: Config) -> None:
         """Serve by this configuration from now on. Raises LogError, and changes nothing then."""
         if config.log != self.config.log:
-            fresh = access_log(config.log)
+            fresh = access_log(config.log, self.metrics)
             self._retired.append(self.log)
             self.log = fresh
         self._current = self._made(config)
@@ -67,6 +70,14 @@ class Serving:
     def refused(self, scope: dict[str, Any], *, gone: bool) -> None:
         """Record a request that the server itself refused, or whose head never became whole."""
         self._current.record(scope, errors.BAD_REQUEST, "client_abort" if gone else "complete")
+
+    def snapshot(self, *, ready: bool) -> Snapshot:
+        """Return what was counted so far, for the admin listener. Needs `server.admin`."""
+        if self.metrics is None:
+            raise ValueError("server.admin is empty: nothing is counted")
+        lost = sum(log.sink.lost for log in (*self._retired, self.log))
+        suspended = self.balancer.suspended()
+        return self.metrics.snapshot(lost=lost, suspended=suspended) | {"ready": ready}
 
     def reopen(self) -> None:
         """Open the log's file again by its name."""
@@ -79,9 +90,16 @@ class Serving:
             log.close()
 
 
-def access_log(config: LogConfig) -> AccessLog:
-    """Open the log that `[log]` describes. Raises LogError."""
-    return AccessLog(
+def access_log(config: LogConfig, metrics: Metrics | None = None) -> AccessLog:
+    """Open the log that `[log]` describes; `metrics` counts its events. Raises LogError."""
+    log = _opened(config, AccessLog if metrics is None else MeteredLog)
+    if isinstance(log, MeteredLog) and metrics is not None:
+        log.metrics = metrics
+    return log
+
+
+def _opened(config: LogConfig, kind: type[AccessLog]) -> AccessLog:
+    return kind(
         config.path,
         format=config.format,
         fields=config.fields,

@@ -7,10 +7,13 @@ import os
 import select
 import signal
 import sys
+import tempfile
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gatewaylog.exceptions import GatewaylogError
+from gatewaylog.gateway.admin import Board, serve_board
 from gatewaylog.gateway.listening import listeners, told
 from gatewaylog.gateway.server import GatewayServer, say
 from gatewaylog.gateway.serving import Serving, access_log
@@ -37,16 +40,31 @@ def serve(load: Callable[[], Config]) -> int:
     sockets = listeners(config.server.listen)
     for listener in sockets:
         say(f"listening on {told(listener, secure=bool(config.server.tls_certificate))}")
+    admin = listeners([config.server.admin])[0] if config.server.admin else None
     if config.server.workers == 1:
-        work(config, load, sockets)
+        work(config, load, sockets, admin=admin)
         return 0
-    return Parent(config, load, sockets).run()
+    with tempfile.TemporaryDirectory(prefix="gatewaylog-") as folder:
+        board = Board(Path(folder)) if admin is not None else None
+        return Parent(config, load, sockets, admin=admin, board=board).run()
 
 
-def work(config: Config, load: Callable[[], Config], sockets: list[socket.socket]) -> None:
+def work(
+    config: Config,
+    load: Callable[[], Config],
+    sockets: list[socket.socket],
+    *,
+    admin: socket.socket | None = None,
+    board: Board | None = None,
+) -> None:
     """Serve in this process until it is told to stop."""
+
+    async def run() -> None:
+        serving = Serving(config, HttptoolsEngine())
+        await GatewayServer(serving, load, admin=admin, board=board).serve(sockets)
+
     with asyncio.Runner(loop_factory=_new_loop) as runner:
-        runner.run(_serve(config, load, sockets))
+        runner.run(run())
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:
@@ -58,20 +76,24 @@ def _new_loop() -> asyncio.AbstractEventLoop:
     return uvloop.new_event_loop()
 
 
-async def _serve(config: Config, load: Callable[[], Config], sockets: list[socket.socket]) -> None:
-    serving = Serving(config, HttptoolsEngine())
-    await GatewayServer(serving, load).serve(sockets)
-
-
 class Parent:
     """Keeps `workers` processes running on the same sockets, and passes signals on to them."""
 
     def __init__(
-        self, config: Config, load: Callable[[], Config], sockets: list[socket.socket]
+        self,
+        config: Config,
+        load: Callable[[], Config],
+        sockets: list[socket.socket],
+        *,
+        admin: socket.socket | None = None,
+        board: Board | None = None,
     ) -> None:
         self._config = config
         self._load = load
         self._sockets = sockets
+        self._admin = admin
+        self._board = board
+        self._admin_worker = 0
         self._workers: set[int] = set()
         self._stopping = False
         self._waker, self._wake = os.pipe()
@@ -83,24 +105,30 @@ class Parent:
         for number in (*_PASSED_ON, signal.SIGCHLD):
             signal.signal(number, _noted)
         for _ in range(self._config.server.workers):
-            self._start()
+            self._workers.add(self._forked(self._work))
+        if self._admin is not None:
+            self._admin_worker = self._forked(self._serve_admin)
         while self._workers:
             select.select([self._waker], [], [], _PAUSE)
             for received in _pending(self._waker):
                 self._take(received)
             self._replace_dead()
+        if self._admin_worker:
+            os.kill(self._admin_worker, signal.SIGKILL)
+            os.waitpid(self._admin_worker, 0)
         for listener in self._sockets:
             listener.close()
         return 0
 
-    def _start(self) -> None:
+    def _forked(self, task: Callable[[], None]) -> int:
+        """Run `task` in a child process; return its id."""
         pid = os.fork()
         if pid:
-            self._workers.add(pid)
-            return
+            return pid
         status = 1
         try:
-            self._become_worker()
+            self._leave_parent()
+            task()
             status = 0
         except GatewaylogError as error:
             say(str(error))
@@ -108,13 +136,21 @@ class Parent:
             sys.stdout.flush()
             os._exit(status)
 
-    def _become_worker(self) -> None:
+    def _leave_parent(self) -> None:
         signal.set_wakeup_fd(-1)
         for number in (*_PASSED_ON, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
         os.close(self._waker)
         os.close(self._wake)
-        work(self._config, self._load, self._sockets)
+
+    def _work(self) -> None:
+        work(self._config, self._load, self._sockets, board=self._board)
+
+    def _serve_admin(self) -> None:
+        for number in _PASSED_ON:
+            signal.signal(number, signal.SIG_IGN)  # it stays until the last worker has ended
+        if self._admin is not None and self._board is not None:
+            serve_board(self._admin, self._board)
 
     def _take(self, number: int) -> None:
         if number == signal.SIGCHLD:
@@ -148,7 +184,7 @@ class Parent:
                     "starting another"
                 )
                 time.sleep(_PAUSE)
-                self._start()
+                self._workers.add(self._forked(self._work))
 
 
 def _noted(number: int, frame: Any) -> None:

@@ -97,6 +97,8 @@ class ResponseParser:
         start = bytes(partial[:9])
         if not any(version.startswith(start) for version in _VERSIONS):
             raise ProtocolViolation("the response is no HTTP/1")
+        if partial.count(b"\n") != partial.count(b"\r\n"):
+            raise ProtocolViolation("bare LF in the response's head")
         return b""
 
     def _read_head(self, head: bytes) -> None:
@@ -115,8 +117,8 @@ class ResponseParser:
             raise ProtocolViolation(f"the response's head: {exc}") from exc
         self.status = status = llhttp.get_status_code()
         if 200 <= status < 600:
-            self.head_read = True
             self._frame(head.startswith(b"HTTP/1.1"), llhttp)
+            self.head_read = True
         elif status == 100:
             self.continued = True
         elif not 101 < status < 200:
@@ -171,10 +173,11 @@ class ResponseParser:
 
     def on_body(self, piece: bytes) -> None:
         """Keep what a chunk holds; bodies without chunks do not pass llhttp."""
-        self.pieces.append(piece)
+        if not self.complete:
+            self.pieces.append(piece)
 
     def on_message_begin(self) -> None:
-        """Notice a second response behind the first."""
+        """Notice a second response behind the first; nothing of it is kept."""
         self.surplus = self.complete
 
     def on_message_complete(self) -> None:
