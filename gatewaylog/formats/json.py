@@ -14,6 +14,7 @@ from gatewaylog.formats.line import (
     Unreadable,
     event_of,
     fitted,
+    moment_of,
     pairs_of,
 )
 
@@ -42,7 +43,7 @@ class JsonFormat:
         return self._render(line.event, line.time.astimezone(UTC))
 
     def _render(self, event: Event, moment: datetime) -> bytes:
-        stamp = moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        stamp = moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
         def line(pairs: list[Pair]) -> str:
             numbers = {key: _milliseconds(value) for key, value in pairs}
@@ -62,7 +63,7 @@ class JsonFormat:
             times = [value for key, value in found if key == TIME]
             if len(times) != 1 or not isinstance(times[0], str):
                 raise Unreadable(f"no {TIME}")
-            return Line(time=datetime.fromisoformat(times[0]), event=event_of(pairs))
+            return Line(time=moment_of(times[0]), event=event_of(pairs))
         except RecursionError:
             return Unparsed(number=number, raw=raw, reason="nested too deep")
         except ValueError as reason:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_right
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from gatewaylog.events import LAYOUT_NAMED, LAYOUT_OF, Event, Layout
+from gatewaylog.events import LAYOUT_NAMED, LAYOUT_OF, Event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from datetime import datetime
 
 Value: TypeAlias = str | int | float | None
 Pair: TypeAlias = tuple[str, Value]
+
+_NUMBERS = {
+    int: re.compile(r"-?[0-9]+"),
+    float: re.compile(r"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]{1,2})?"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,21 +96,33 @@ def event_of(pairs: Iterable[Pair]) -> Event:
     if layout is None:
         raise Unreadable("no Event" if name is None else "unknown Event")
     known = [_typed(found.pop(field.key, None), field.kind, field.key) for field in layout.fields]
-    extra = tuple((key, None if value is None else str(value)) for key, value in found.items())
-    return _made(layout, known, extra)
-
-
-def _made(layout: Layout, known: list[Value], extra: tuple[tuple[str, str | None], ...]) -> Event:
+    extra = tuple((key, _typed(value, str, key)) for key, value in found.items())
     return layout.kind._make([*known, extra])
 
 
-def _typed(value: Value, kind: type[str | int | float], key: str) -> Value:
-    if value is None or type(value) is kind:
-        return value
+def _typed(value: object, kind: type[str | int | float], key: str) -> Value:
+    if value is None:
+        return None
+    if not isinstance(value, (str, int, float)):
+        raise Unreadable(f"{key} holds no single value")
+    text = str(value)
+    if kind is str:
+        return text
+    if not _NUMBERS[kind].fullmatch(text):
+        raise Unreadable(f"{key} is no number")
+    return kind(text)
+
+
+def moment_of(text: str) -> datetime:
+    """Return the moment that RFC 3339 `text` tells, in UTC. Raises Unreadable."""
     try:
-        return kind(value)
-    except ValueError:
-        raise Unreadable(f"{key} is no number") from None
+        moment = datetime.fromisoformat(text)
+        utc = moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise Unreadable(f"{text!r} is no time") from None
+    if moment.tzinfo is None:
+        raise Unreadable(f"{text!r} has no offset from UTC")
+    return utc
 
 
 def fitted(
@@ -114,7 +133,7 @@ def fitted(
 ) -> str:
     """Render `pairs`, their values cut as far as the limits want it.
 
-    Values over `max_value_length` characters are cut there. A line still over `max_line` bytes
+    Values over `max_value_length` characters are cut there, but for Event. A line still over `max_line` bytes
     has its values cut to a quarter of that limit, then to a sixteenth, as `escape` writes them.
     What was cut is told by the last pair, Truncated.
     """
@@ -124,14 +143,17 @@ def fitted(
             break
         cut = _cut_to_length(pairs, options.max_value_length)
         room = options.max_line // share
-        cut = [(key, _cut_to_room(value, room, escape)) for key, value in cut]
+        cut = [
+            (key, value if key == "Event" else _cut_to_room(value, room, escape))
+            for key, value in cut
+        ]
         line = render(_marked(pairs, cut, options.fields))
     return line
 
 
 def _cut_to_length(pairs: list[Pair], limit: int) -> list[Pair]:
     return [
-        (key, value[:limit] if isinstance(value, str) and len(value) > limit else value)
+        (key, value[:limit] if isinstance(value, str) and key != "Event" else value)
         for key, value in pairs
     ]
 
@@ -139,12 +161,13 @@ def _cut_to_length(pairs: list[Pair], limit: int) -> list[Pair]:
 def _cut_to_room(value: Value, room: int, escape: Callable[[str], str]) -> Value:
     if not isinstance(value, str):
         return value
-    written = 0
-    for at, character in enumerate(value):
-        written += len(escape(character).encode())
-        if written > room:
-            return value[:at]
-    return value
+
+    def written(length: int) -> int:
+        return len(escape(value[:length]).encode())
+
+    if written(len(value)) <= room:
+        return value
+    return value[: bisect_right(range(room + 1), room, key=written) - 1]
 
 
 def _marked(whole: list[Pair], cut: list[Pair], fields: str) -> list[Pair]:
@@ -158,4 +181,4 @@ def _marked(whole: list[Pair], cut: list[Pair], fields: str) -> list[Pair]:
 
 def number_text(value: float) -> str:
     """Return a count as it is, milliseconds with three decimals."""
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+    return str(value) if isinstance(value, int) else f"{value:.3f}"

@@ -14,6 +14,7 @@ from gatewaylog.formats.line import (
     Unreadable,
     event_of,
     fitted,
+    moment_of,
     number_text,
     pairs_of,
 )
@@ -30,7 +31,7 @@ _PAIR = re.compile(
 
 
 class LogfmtFormat:
-    """Encoder and parser. A bare `null` is no value, a quoted one the text."""
+    """Encoder and parser. A bare `null` is no value, the text is quoted and escaped."""
 
     def __init__(self, options: LineOptions) -> None:
         self._options = options
@@ -44,7 +45,7 @@ class LogfmtFormat:
         return self._render(line.event, line.time.astimezone(UTC))
 
     def _render(self, event: Event, moment: datetime) -> bytes:
-        stamp = moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        stamp = moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
         def line(pairs: list[Pair]) -> str:
             return " ".join([f"{TIME}={stamp}", *map(_pair, pairs)]) + "\n"
@@ -59,8 +60,7 @@ class LogfmtFormat:
             pairs = _read(raw.decode("utf-8", "surrogateescape"))
             if not pairs or pairs[0][0] != TIME:
                 raise Unreadable(f"no {TIME} in front")
-            moment = datetime.fromisoformat(str(pairs[0][1]))
-            return Line(time=moment, event=event_of(pairs[1:]))
+            return Line(time=moment_of(str(pairs[0][1])), event=event_of(pairs[1:]))
         except ValueError as reason:
             return Unparsed(number=number, raw=raw, reason=str(reason))
 

@@ -35,8 +35,11 @@ _UNSAFE_BYTES = bytes([*range(0x20), ord("\\"), 0x7F])
 _PREFIX = re.compile(
     r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d{4}) "
     r"\[([^\]]*)\]\[([^\]]*)\]\{([^}]*)\}\[[^\]]*\] (\S+) +",
+    re.ASCII,
 )
-_PAIR = re.compile(r'([A-Za-z_][A-Za-z0-9_.-]*)="([^"\\]*(?:\\.[^"\\]*)*)"(?:, |\s*\Z)', re.DOTALL)
+_PAIR = re.compile(
+    r'([A-Za-z_][A-Za-z0-9_.-]*)="([^"\\]*(?:\\.[^"\\]*)*)"(?:, (?=\S)|\s*\Z)', re.DOTALL
+)
 _NOT_IN_PREFIX = re.compile(r'["=\[\]{}\\\s]|[^\x21-\x7e]')
 
 
@@ -73,12 +76,10 @@ class Wso2Format:
 
     def __init__(self, options: LineOptions) -> None:
         self._options = options
-        self._node = prefix_text(options.node)
-        self._logger = prefix_text(options.logger[-30:])
         self._bodies = {layout.kind: _body(layout, options.fields) for layout in LAYOUTS}
-        self._second = -1
-        self._thread = ""
-        self._stamp = ("", "")
+        self._node = f" [{prefix_text(options.node)}]["
+        self._tail = f"]{{{prefix_text(options.logger[-30:])}}}[-] INFO  "
+        self._moment = (-1, "", "")  # a second, and what stands before and behind its fraction
         # A body this long needs a closer look: a value or the line may be over its limit.
         room = options.max_line - len(self._prefix(0.0, "x" * 20)) - 1
         self._long = min(options.max_value_length, room)
@@ -105,24 +106,22 @@ class Wso2Format:
 
     def _prefix(self, now: float, thread: str) -> str:
         second, millisecond = divmod(int(now * 1000 + 0.001), 1000)
-        if second != self._second or thread != self._thread:
+        # One tuple, taken once: another thread may put the next second's in its place meanwhile.
+        known, stamp, offset = self._moment
+        if second != known:
             local = time.localtime(second)
-            offset = time.strftime("%z", local)
-            stamp = (
-                time.strftime("%Y-%m-%dT%H:%M:%S.", local),
-                f"{offset} [{self._node}][{thread}]{{{self._logger}}}[-] INFO  ",
-            )
-            self._stamp, self._second, self._thread = stamp, second, thread
-        else:
-            stamp = self._stamp
-        return f"{stamp[0]}{millisecond:03d}{stamp[1]}"
+            stamp = time.strftime("%Y-%m-%dT%H:%M:%S.", local)
+            offset = time.strftime("%z", local) + self._node
+            self._moment = second, stamp, offset
+        return f"{stamp}{millisecond:03d}{offset}{thread}{self._tail}"
 
     def write(self, line: Line) -> bytes:
         """Return a parsed line with its own time, node, thread, logger and level."""
-        stamp = line.time.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + line.time.strftime("%z")
-        node, thread, logger = line.node or self._node, line.thread or "-", line.logger
+        stamp = line.time.isoformat(timespec="milliseconds")[:23] + line.time.strftime("%z")
+        node, logger = line.node or self._options.node, line.logger or self._options.logger
         prefix = (
-            f"{stamp} [{node}][{thread}]{{{logger or self._logger}}}[-] {line.level or 'INFO':<5} "
+            f"{stamp} [{prefix_text(node)}][{prefix_text(line.thread or '')}]"
+            f"{{{prefix_text(logger[-30:])}}}[-] {prefix_text(line.level or 'INFO'):<5} "
         )
         return _render(prefix, line.event, self._options)
 
@@ -136,7 +135,7 @@ class Wso2Format:
         stamp, node, thread, logger, level = prefix.groups()
         try:
             return Line(
-                time=datetime.strptime(stamp, "%Y-%m-%dT%H:%M:%S.%f%z"),
+                time=datetime.fromisoformat(stamp),
                 node=node,
                 thread=thread,
                 logger=logger,
