@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -17,6 +16,7 @@ from gatewaylog.gateway.metrics import CONTENT_TYPE, exposition
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
+    from pathlib import Path
 
     from gatewaylog.gateway.metrics import Snapshot
     from gatewaylog.middleware.asgi import Receive, Scope, Send

@@ -23,6 +23,7 @@ from gatewaylog.gateway.paths import unroutable
 from gatewaylog.gateway.resources import MethodNotAllowed, Resource
 from gatewaylog.gateway.targets import ASTERISK, framing_of, target_of
 from gatewaylog.gateway.websocket import relay
+from gatewaylog.middleware.opening import presented
 
 if TYPE_CHECKING:
     from gatewaylog.auth.api_keys import ApiKeys
@@ -88,7 +89,7 @@ class Gateway:
             call.exchange.broke = "app_exception"
             await call.refuse(errors.INTERNAL_ERROR, [])
         finally:
-            call.presence.stop()
+            call.unwatch()
 
     async def _serve(self, call: Call) -> None:
         scope, exchange = call.scope, call.exchange
@@ -117,7 +118,7 @@ class Gateway:
         if scope["type"] == "websocket":
             await relay(outgoing, self._forwarder, call)
             return
-        call.presence.watch(outgoing.body)
+        call.watch(outgoing.body)
         await self._forwarder.respond(outgoing, exchange, call.send)
 
     def _route(self, call: Call, target: Target) -> Route:
@@ -132,6 +133,9 @@ class Gateway:
     def _authenticate(self, call: Call, api: Api, resource: Resource) -> tuple[bytes, ...]:
         """Tell the exchange who calls; return the header lines that the credential came in."""
         if not resource.auth_required:
+            credential = presented(call.scope["headers"])
+            if credential:
+                call.exchange.present(credential)
             return _NOTHING
         found = self._keys.check(call.scope["headers"], label=api.label, scopes=resource.scopes)
         exchange = call.exchange

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from gatewaylog.gateway.apis import Api
     from gatewaylog.gateway.backends import Backend
@@ -22,14 +22,13 @@ class Balancer:
         self._turns: dict[str, int] = {}
         self._suspended: dict[str, float] = {}  # backend URL -> until when
 
-    def attempts(self, api: Api) -> Iterator[Backend]:
-        """Yield the backend of each attempt, at most 1 + `retries` of them; none where every
+    def attempts(self, api: Api) -> tuple[Backend, ...]:
+        """Return the backend of each attempt, at most 1 + `retries` of them; none where every
         backend is suspended. A further attempt goes to another backend where there is one.
         """
         backends = api.backends
         well = backends if len(backends) == 1 and not self._suspended else self._ordered(api)
-        for number in range(api.retries + 1 if well else 0):
-            yield well[number % len(well)]
+        return (well * (api.retries + 1))[: api.retries + 1]
 
     def _ordered(self, api: Api) -> tuple[Backend, ...]:
         backends = api.backends

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gatewaylog import errors
 from gatewaylog.gateway.answers import answer, refusal
-from gatewaylog.gateway.client import Presence
+from gatewaylog.gateway.client import CONNECTION, Listener
 from gatewaylog.gateway.targets import accept_of
 from gatewaylog.middleware.asgi import EXCHANGE
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from gatewaylog.errors import Failure
     from gatewaylog.exchange import Exchange, Outcome
     from gatewaylog.gateway.answers import Headers
+    from gatewaylog.gateway.client import Body
+    from gatewaylog.gateway.protocol import GatewayProtocol
     from gatewaylog.middleware.asgi import Receive, Scope, Send
 
 _OUTCOMES: dict[Failure, Outcome] = {
@@ -30,19 +32,45 @@ _SECURE = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 class Call:
     """One connection of ASGI while it is served."""
 
+    added: Headers = []  # noqa: RUF012 - lines for the response, whoever gives it; never changed
+    gone = False  # the client went away
+    _serving: asyncio.Task[object] | None = None
+    _listener: Listener | None = None
+
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.scope = scope
         self.receive = receive
         self.send = send
         self.method: str = scope.get("method", "GET")
         self.exchange: Exchange = scope[EXCHANGE]
-        self.presence = Presence(scope, receive)
         self.scheme = _SECURE[scope.get("scheme", "http")]
-        self.added: Headers = []  # lines for the response, whoever gives it
+        self.connection: GatewayProtocol | None = scope.get(CONNECTION)
+
+    def watch(self, body: Body | None) -> None:
+        """Cancel the running task when the client goes away."""
+        if self.connection is not None:
+            self._serving = asyncio.current_task(self.connection.loop)
+            self.connection.on_lost = self._leave
+        else:
+            self._serving = asyncio.current_task()
+            self._listener = Listener(self.receive, body, self._leave)
+
+    def unwatch(self) -> None:
+        """Let the client go without a word."""
+        self._serving = None
+        if self.connection is not None:
+            self.connection.on_lost = None
+        elif self._listener is not None:
+            self._listener.stop()
+
+    def _leave(self) -> None:
+        self.gone = True
+        if self._serving is not None:
+            self._serving.cancel()
 
     async def refuse(self, failure: Failure, headers: Headers) -> None:
         """Answer that the call failed, where the client can still be answered."""
-        self.presence.stop()
+        self.unwatch()
         exchange = self.exchange
         gone = failure.status == errors.CLIENT_GONE_SENDING.status
         if gone or exchange.status is not None:
@@ -68,7 +96,7 @@ class Call:
         task = asyncio.current_task()
         if task is not None:
             task.uncancel()
-        if self.presence.gone:
+        if self.gone:
             self.exchange.broke = "client_abort"
             return
         self.exchange.broke = "shutdown"

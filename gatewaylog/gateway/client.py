@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gatewaylog.errors import Failure
-    from gatewaylog.gateway.protocol import GatewayProtocol
     from gatewaylog.middleware.asgi import Receive, Scope
 
 CONNECTION = "gatewaylog.connection"  # scope key: the connection, under our own server
+FOLLOWED = "gatewaylog.followed"  # in http.response.start: its first body message comes at once
 MALFORMED = "gatewaylog.malformed"  # scope key: the server could not read the body's framing
 
 
@@ -83,47 +83,30 @@ class Body:
         return b""
 
 
-class Presence:
-    """Cancels the task that serves a request when its client goes away.
+class Listener:
+    """Hears the client's going from a server that tells it by `receive` alone.
 
-    Under our own server the connection calls; under others a task of ours listens, which costs
-    what a task costs, and only once the body is whole, since `receive` is one for both.
+    It costs a task, and begins once the request's body is whole, as `receive` is one for both.
     """
 
-    def __init__(self, scope: Scope, receive: Receive) -> None:
-        self._connection: GatewayProtocol | None = scope.get(CONNECTION)
+    def __init__(self, receive: Receive, body: Body | None, leave: Callable[[], None]) -> None:
         self._receive = receive
-        self._serving: asyncio.Task[object] | None = None
-        self._listener: asyncio.Task[None] | None = None
-        self.gone = False
-
-    def watch(self, body: Body | None) -> None:
-        """Begin to watch for the running task."""
-        self._serving = asyncio.current_task()
-        if self._connection is not None:
-            self._connection.on_lost = self._leave
-        elif body is None:
-            self._listen()
+        self._leave = leave
+        self._task: asyncio.Task[None] | None = None
+        if body is None or body.whole:
+            self._begin()
         else:
-            body.when_whole = self._listen
+            body.when_whole = self._begin
 
     def stop(self) -> None:
-        """Watch no longer."""
-        self._serving = None
-        if self._connection is not None:
-            self._connection.on_lost = None
-        elif self._listener is not None:
-            self._listener.cancel()
+        """Listen no longer."""
+        if self._task is not None:
+            self._task.cancel()
 
-    def _leave(self) -> None:
-        self.gone = True
-        if self._serving is not None:
-            self._serving.cancel()
+    def _begin(self) -> None:
+        self._task = asyncio.create_task(self._listen())
 
-    def _listen(self) -> None:
-        self._listener = asyncio.create_task(self._hear())
-
-    async def _hear(self) -> None:
+    async def _listen(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             continue
         self._leave()

@@ -16,6 +16,7 @@ from gatewaylog.exceptions import (
     SendError,
     UpstreamError,
 )
+from gatewaylog.gateway.client import FOLLOWED
 from gatewaylog.gateway.headers import to_backend, to_client
 from gatewaylog.gateway.upstream.websocket import connect as open_link
 
@@ -164,7 +165,10 @@ def _may_repeat(request: Outgoing, error: UpstreamError) -> bool:
 async def _pass_on(response: Response, request: Outgoing, exchange: Exchange, send: Send) -> None:
     headers = to_client(response.headers, request.replaced)
     headers.extend(request.added)
-    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    start = {"type": "http.response.start", "status": response.status, "headers": headers}
+    if response.ready:
+        start[FOLLOWED] = True
+    await send(start)
     try:
         while True:
             piece = await response.read()

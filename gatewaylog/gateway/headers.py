@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ _FORWARDING = frozenset(
 _STOPPED = HOP_BY_HOP | _FORWARDING
 # What Connection can't name away: the message's own framing, and what the gateway decides by.
 _KEPT = frozenset((b"host", b"content-length", b"content-type", b"authorization", b"via"))
+_CHAINED = frozenset((b"forwarded", b"x-forwarded-for"))
 _VIA = (b"via", b"1.1 gatewaylog")
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
@@ -92,37 +94,37 @@ def _named(headers: Headers) -> set[bytes]:
 
 
 def _tell_of_client(lines: Headers, headers: Headers, peer: Peer, host: bytes) -> None:
+    """Add Forwarded and X-Forwarded-*: in place of the client's own, or after a trusted one's."""
+    own = _own_word(peer, host)
+    lines.extend(_after_theirs(headers, own) if peer.trusted else own)
+
+
+@lru_cache(maxsize=4096)
+def _own_word(peer: Peer, host: bytes) -> tuple[tuple[bytes, bytes], ...]:
+    """Return the lines that tell of the client; most requests come after others of the same."""
     address = peer.address
-    node = b"unknown" if address is None else _node(address)
     proto = peer.scheme.encode()
-    forwarded = b"for=%b;host=%b;proto=%b" % (node, _quoted(host), proto)
-    forwarded_for = b"unknown" if address is None else address.encode()
-    if peer.trusted:
-        lines.extend(_appended(headers, forwarded, forwarded_for, proto, host))
-        return
-    lines.append((b"forwarded", forwarded))
-    lines.append((b"x-forwarded-for", forwarded_for))
-    lines.append((b"x-forwarded-proto", proto))
-    lines.append((b"x-forwarded-host", host))
+    node = b"unknown" if address is None else _node(address)
+    return (
+        (b"forwarded", b"for=%b;host=%b;proto=%b" % (node, _quoted(host), proto)),
+        (b"x-forwarded-for", b"unknown" if address is None else address.encode()),
+        (b"x-forwarded-proto", proto),
+        (b"x-forwarded-host", host),
+    )
 
 
-def _appended(
-    headers: Headers, forwarded: bytes, forwarded_for: bytes, proto: bytes, host: bytes
-) -> Headers:
+def _after_theirs(headers: Headers, own: tuple[tuple[bytes, bytes], ...]) -> Headers:
     """Return the lines behind a trusted proxy: its own word, and ours after it.
 
     Scheme and host are what it was asked for, where it says so.
     """
-    return [
-        (b"forwarded", b", ".join([*_values(headers, b"forwarded"), forwarded])),
-        (b"x-forwarded-for", b", ".join([*_values(headers, b"x-forwarded-for"), forwarded_for])),
-        (b"x-forwarded-proto", b", ".join(_values(headers, b"x-forwarded-proto")) or proto),
-        (b"x-forwarded-host", b", ".join(_values(headers, b"x-forwarded-host")) or host),
-    ]
-
-
-def _values(headers: Headers, name: bytes) -> list[bytes]:
-    return [value for key, value in headers if key == name]
+    lines = []
+    for name, value in own:
+        theirs = [other for key, other in headers if key == name]
+        if not theirs or name in _CHAINED:
+            theirs.append(value)
+        lines.append((name, b", ".join(theirs)))
+    return lines
 
 
 def _node(address: str) -> bytes:

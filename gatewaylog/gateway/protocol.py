@@ -19,14 +19,13 @@ from uvicorn.protocols.http.httptools_impl import (
 from gatewaylog import errors
 from gatewaylog.gateway.answers import refusal
 from gatewaylog.gateway.client import CONNECTION, MALFORMED
+from gatewaylog.gateway.cycle import GatewayCycle
 from gatewaylog.gateway.targets import ASTERISK, accept_of
 from gatewaylog.middleware.asgi import TARGET
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
-
-    from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 
     from gatewaylog.gateway.serving import Serving
 
@@ -91,7 +90,7 @@ class GatewayProtocol(HttpToolsProtocol):
         cycle = self.cycle
         if cycle.scope is self.scope:
             # uvicorn makes the cycle itself; its class is the only place to change what it does.
-            cycle.__class__ = GatewayCycle if cycle.keep_alive else ClosingCycle
+            cycle.__class__ = GatewayCycle
 
     @property
     def waits_for_head(self) -> bool:
@@ -153,35 +152,3 @@ class GatewayProtocol(HttpToolsProtocol):
                 self.send_400_response("")
             else:
                 self.transport.close()
-
-
-class GatewayCycle(RequestResponseCycle):
-    """One request and its response."""
-
-    async def receive(self) -> ASGIReceiveEvent:
-        """Return the next message; a body that can't be read ends like one that breaks off."""
-        if MALFORMED in self.scope:
-            return {"type": "http.disconnect"}
-        return await super().receive()
-
-
-class ClosingCycle(GatewayCycle):
-    """A response after which the connection closes.
-
-    To an HTTP/1.0 client nothing is sent chunked: where the length is not known the response ends
-    with the connection (RFC 9112 §6.3).
-    """
-
-    async def send(self, message: ASGISendEvent) -> None:
-        """Send a part of the response."""
-        if self.scope["http_version"] == "1.0":
-            if message["type"] == "http.response.start":
-                names = {name for name, _ in message.get("headers", ())}
-                if b"content-length" not in names:
-                    self.chunked_encoding = False
-                    self._until_closed = True
-            elif message["type"] == "http.response.body" and self._until_closed:
-                self.expected_content_length = len(message.get("body", b""))
-        await super().send(message)
-
-    _until_closed = False

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 
     from gatewaylog.accesslog import AccessLog
-    from gatewaylog.exchange import Exchange, Outcome, Rules
     from gatewaylog.errors import Failure
+    from gatewaylog.exchange import Exchange, Outcome, Rules
     from gatewaylog.middleware.forwarded import TrustedProxies
     from gatewaylog.sinks import Sink
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 EXCHANGE = "gatewaylog.exchange"  # the exchange's key in the scope
 _ORIGIN = re.compile(rb"\A[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
+_PATH_SAFE = "/:@!$&'()*+,;="  # RFC 3986 §3.3
 TARGET = "gatewaylog.target"  # the request target's raw bytes, where a server tells them
 
 
@@ -43,7 +44,7 @@ class AccessLogMiddleware:
     beside it. `api` is the API's label, or `apis` maps path prefixes (whole segments, the longest
     wins) to labels. `trusted_proxies` are networks whose Forwarded or X-Forwarded-For is
     believed. `terminal` replaces the rules of `gatewaylog.exchange.which_failure`. With `defer`
-    the application tells the API itself, by `Exchange.begin`.
+    the application tells the API itself, by `Exchange.begin`, and the credential by `present`.
     """
 
     def __init__(
@@ -61,7 +62,13 @@ class AccessLogMiddleware:
         self.app = app
         self._defer = defer
         self._opening = Opening(
-            log, api=api, apis=apis, trusted_proxies=trusted_proxies, terminal=terminal, **options
+            log,
+            api=api,
+            apis=apis,
+            trusted_proxies=trusted_proxies,
+            terminal=terminal,
+            defer=defer,
+            **options,
         )
         self.log = self._opening.log
 
@@ -76,18 +83,21 @@ class AccessLogMiddleware:
             await self.app(scope, receive, send)
             return
         exchange = watch.exchange
-        token = running.set(exchange)
+        outer = running.get()
+        running.set(exchange)
         try:
             await self.app(scope, watch.receive, watch.send)
-        except CancelledError:
+        except (CancelledError, GeneratorExit):
             exchange.end(exchange.broke or "shutdown")
             raise
         except BaseException:
             exchange.end("client_abort" if exchange.broke == "client_abort" else "app_exception")
             raise
         finally:
-            running.reset(token)
-            exchange.end(exchange.broke or watch.outcome())
+            # Not reset by a token: a coroutine that is dropped may be closed in another context.
+            running.set(outer)
+            if not exchange.ended:
+                exchange.end(exchange.broke or watch.outcome())
 
     def record(self, scope: Scope, failure: Failure, outcome: Outcome) -> None:
         """Record a request that never reached the application, as its server refused it."""
@@ -118,7 +128,7 @@ def _url(scope: Scope) -> bytes:
     path = scope.get("raw_path")
     query = scope.get("query_string")
     if path is None:
-        path = quote(scope["path"]).encode()
+        path = quote(scope["path"], safe=_PATH_SAFE, errors="surrogatepass").encode()
     return path + b"?" + query if query else path
 
 
@@ -153,11 +163,15 @@ class Watch:
             header = exchange.response_header()
             if header is not None:
                 message = {**message, "headers": [*message.get("headers", ()), header]}
+        try:
             await self._send(message)
+        except OSError:
+            # So a server tells that the client has gone (ASGI specification, HTTP, 2.4).
+            exchange.broke = exchange.broke or "client_abort"
+            raise
+        if kind == "http.response.start":
             exchange.status = message["status"]
-            return
-        await self._send(message)
-        if kind == "http.response.body":
+        elif kind == "http.response.body":
             exchange.bytes_out += len(message.get("body", b""))
             if not message.get("more_body", False):
                 self._whole = True
@@ -168,7 +182,9 @@ class Watch:
             exchange.end("complete")
         elif kind == "http.response.zerocopysend":
             exchange.bytes_out += message.get("count") or 0
-            self._whole = not message.get("more_body", False)
+            if not message.get("more_body", False):
+                self._whole = True
+                exchange.end("complete")
 
     def outcome(self) -> Outcome:
         """Say how the exchange ended, now that the application has returned."""

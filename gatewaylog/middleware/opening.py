@@ -35,6 +35,7 @@ class Opening:
         apis: Mapping[str, str] | None = None,
         trusted_proxies: Iterable[str] | TrustedProxies = (),
         terminal: Rules | None = None,
+        defer: bool = False,
         **options: Any,
     ) -> None:
         if isinstance(log, AccessLog) and options:
@@ -49,6 +50,7 @@ class Opening:
         else:
             self._proxies = TrustedProxies(trusted_proxies)
         self._rules = terminal
+        self._presents = not defer
         self._wanted = _WANTED | self.log.request_headers.keys()
 
     def open(self, method: str | None, url: str, peer: str | None, headers: Headers) -> Exchange:
@@ -70,9 +72,10 @@ class Opening:
         )
         if self.log.request_headers:
             self._annotate(exchange, found)
-        credential = _credential(found)
-        if credential:
-            exchange.present(credential)
+        if self._presents:
+            credential = _credential(found)
+            if credential:
+                exchange.present(credential)
         return exchange
 
     def _annotate(self, exchange: Exchange, found: dict[bytes, bytes]) -> None:
@@ -105,6 +108,11 @@ def _context(prefix: str) -> str:
     if not prefix.startswith("/"):
         raise ValueError(f"apis: {prefix!r} must start with /")
     return prefix.rstrip("/")
+
+
+def presented(headers: Headers) -> bytes | None:
+    """Return the bearer token or API key among the header lines."""
+    return _credential(dict(headers))
 
 
 def _credential(found: dict[bytes, bytes]) -> bytes | None:

@@ -65,6 +65,10 @@ class Response(Protocol):
     headers: Headers  # every line as received, in order, names in lower case
     finished: bool  # no further piece will come: `read` would return b""
 
+    @property
+    def ready(self) -> bool:
+        """Whether `read` would return at once."""
+
     async def read(self) -> bytes:
         """Return what has come since, waiting for at least one byte; `b""` at the end.
 

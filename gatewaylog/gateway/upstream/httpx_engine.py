@@ -9,7 +9,9 @@ What httpx and httpcore cannot keep, whatever is done here:
 - h11 is more lenient than our parser: it unfolds obs-fold and takes bare LF, blanks before the
   head, and one Content-Length repeated with one value. What it takes, it takes one way only, and
   it is passed on with the framing that was understood.
-- A kept connection that closes while a request is being sent is ConnectionClosed, not replaced.
+- No connection is kept by the transport that is made here: httpcore reads bytes that stand behind
+  a response as the next one, which would hand one caller's answer to another (RFC 9112 §11.1).
+  A transport that is given may keep them, at its owner's risk.
 - `httpx.ASGITransport` runs the application to its end before the response begins, has no
   timeouts, and sees the target as `httpx.URL` normalises it.
 """
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
 
     from gatewaylog.gateway.upstream import Headers, Origin, RequestBody, Timeouts
 
-_LIMITS = httpx.Limits(max_connections=None, keepalive_expiry=60.0)
+_LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=0)
 _BEFORE_HEAD: tuple[tuple[type[Exception], type[UpstreamError]], ...] = (
     (httpx.ConnectTimeout, ConnectTimeout),
     (httpx.PoolTimeout, ConnectTimeout),
@@ -111,6 +113,7 @@ class HttpxResponse:
         self.status = response.status_code
         self.headers: Headers = [(name.lower(), value) for name, value in response.headers.raw]
         self.finished = False
+        self.ready = False  # an httpx transport does not tell
         self._response = response
         self._idle = timeouts.idle
         request.extensions["timeout"]["read"] = timeouts.idle

@@ -39,6 +39,11 @@ class IncomingResponse:
         self.finished = False
         self.buffered = 0
 
+    @property
+    def ready(self) -> bool:
+        """Whether `read` would return at once."""
+        return bool(self._pieces) or self._ended
+
     async def head(self) -> None:
         """Wait for the head; raises what `fail` was given before it came."""
         if self._waiter is not None:
