@@ -5,7 +5,7 @@ bad names, controls in values, Content-Length that is no number or comes twice o
 Transfer-Encoding, bad chunk sizes and ends. Added here, for it does not: other versions and
 protocols than HTTP/1.0 and 1.1, blank lines before the head, NUL in the reason, a status outside
 100 to 599, codings other than `chunked`, chunks in HTTP/1.0 (RFC 9112 §6.1), the size of a head,
-HEAD, and bytes behind the end of a response.
+HEAD, bytes behind the end of a response, and blanks behind `chunked`, which it misreads.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from gatewaylog.exceptions import AnswerBroken, ProtocolViolation
 MAX_HEAD = 64 * 1024
 _VERSIONS = (b"HTTP/1.1 ", b"HTTP/1.0 ")
 _FRAMING = frozenset((b"content-length", b"transfer-encoding", b"connection"))
+_CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 _BODYLESS = frozenset((204, 304))
 
 
@@ -117,15 +118,17 @@ class ResponseParser:
             raise ProtocolViolation(f"the response's head: {exc}") from exc
         self.status = status = llhttp.get_status_code()
         if 200 <= status < 600:
-            self._frame(head.startswith(b"HTTP/1.1"), llhttp)
+            coded = self._frame(head.startswith(b"HTTP/1.1"))
             self.head_read = True
+            if coded:
+                self._read_chunks()
         elif status == 100:
             self.continued = True
         elif not 101 < status < 200:
             raise ProtocolViolation(f"the response's status is {status}")
 
-    def _frame(self, modern: bool, llhttp: httptools.HttpResponseParser) -> None:
-        """Settle where the body ends: RFC 9112 §6.3."""
+    def _frame(self, modern: bool) -> bool:
+        """Settle where the body ends: RFC 9112 §6.3. Return whether it comes in chunks."""
         self.keep = modern
         length = None
         coded = False
@@ -140,12 +143,20 @@ class ResponseParser:
                 coded = True
         if self._head_only or self.status in _BODYLESS or length == 0:
             self.complete = True
-        elif coded:
-            self._chunks = llhttp
-        elif length is None:
+            return False
+        if length is None and not coded:
             self.until_close, self.keep = True, False
-        else:
-            self._left = length
+        self._left = length or 0
+        return coded
+
+    def _read_chunks(self) -> None:
+        """Have llhttp read chunks, whatever it made of the line that announced them.
+
+        It takes `chunked` with a tab behind it for another coding and would hand the chunks'
+        framing over as the body.
+        """
+        self._chunks = httptools.HttpResponseParser(self)
+        self._chunks.feed_data(_CHUNKED)
 
     def _feed_counted(self, data: bytes) -> None:
         left = self._left = self._left - len(data)
