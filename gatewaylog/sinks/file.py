@@ -33,7 +33,7 @@ class FileSink:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         # Absolute, since the process may change its folder before the file is opened again.
         self.path = Path(path).absolute()
-        self._loss = Loss(str(path))
+        self._loss = Loss(str(self.path))
         self._broken = False  # the file ends in a part of a line
         self._mending = threading.Lock()
         self._looked = time.monotonic()
@@ -43,10 +43,11 @@ class FileSink:
 
     def _forked(self) -> None:
         self._mending = threading.Lock()
+        self._loss = Loss(str(self.path))  # what was lost before is the parent's to tell
 
     def _open(self) -> int:
         try:
-            self.path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+            _make_folder(self.path.parent)
             fd = os.open(self.path, _FLAGS, 0o640)
         except OSError as error:
             if error.errno in (errno.ELOOP, errno.EMLINK):
@@ -78,20 +79,21 @@ class FileSink:
         try:
             written = os.write(self._fd, line)
         except OSError as error:
-            self._loss.count(error)
+            with self._mending:
+                self._loss.count(error)
             return
         if written != len(line):
-            self._finish(line[written:])
+            with self._mending:
+                self._finish(line[written:])
 
     def _finish(self, rest: bytes) -> None:
         """Write what a short write left over, as far as it goes."""
-        with self._mending:
-            try:
-                while rest:
-                    rest = rest[os.write(self._fd, rest) :]
-            except OSError as error:
-                self._broken = True
-                self._loss.count(error)
+        try:
+            while rest:
+                rest = rest[os.write(self._fd, rest) :]
+        except OSError as error:
+            self._broken = True
+            self._loss.count(error)
 
     def _mend(self, line: bytes) -> None:
         """Write after a failure: a part of a line is ended first, in the same write."""
@@ -103,12 +105,13 @@ class FileSink:
                 self._loss.count(error)
                 return
             self._broken = False
-        if written != len(whole):
             self._finish(whole[written:])
-        if not self._broken:
-            self._loss.over()
+            if not self._broken:
+                self._loss.over()
 
     def _look(self) -> None:
+        if self._fd < 0:
+            return
         try:
             status = self.path.lstat()
         except FileNotFoundError:
@@ -132,17 +135,28 @@ class FileSink:
         """
         with self._mending:
             fresh = self._open()
-            os.dup2(fresh, self._fd, inheritable=False)
-            os.close(fresh)
+            if self._fd < 0:
+                self._fd = fresh
+            else:
+                os.dup2(fresh, self._fd, inheritable=False)
+                os.close(fresh)
             self._identity = _identity(os.fstat(self._fd))
             self._broken = False
 
     def close(self) -> None:
         """Close the file and tell what was lost."""
-        if self._fd >= 0:
+        with self._mending:
             self._loss.over()
-            os.close(self._fd)
-            self._fd = -1
+            if self._fd >= 0:
+                os.close(self._fd)
+                self._fd = -1
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and those above it, all 0750: `Path.mkdir` gives the upper ones 0777."""
+    if not folder.is_dir():
+        _make_folder(folder.parent)
+        folder.mkdir(mode=0o750, exist_ok=True)
 
 
 def _identity(status: os.stat_result) -> tuple[int, int]:

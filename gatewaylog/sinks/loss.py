@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import sys
+from gatewaylog.notices import notice
 
 
 class Loss:
-    """How many lines a sink has lost, and how many of them nobody was told of yet."""
+    """How many lines a sink has lost, and how many of them nobody was told of yet.
+
+    Used under its sink's lock.
+    """
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -18,23 +21,15 @@ class Loss:
         self.total += 1
         self._unsaid += 1
         if self._unsaid == 1:
-            self._say(f"can't write {self._name}: {error.strerror}; events are lost until it can")
+            notice(f"can't write {self._name}: {error.strerror}; events are lost until it can")
 
     def over(self) -> None:
         """Say how many were lost, now that writing works again or has ended."""
         if self._unsaid:
-            self._say(f"{self._unsaid} events were not written to {self._name}")
+            notice(f"{self._unsaid} events were not written to {self._name}")
             self._unsaid = 0
 
     @property
     def lasts(self) -> bool:
         """Whether lines were lost that `over` has not told of."""
         return self._unsaid > 0
-
-    @staticmethod
-    def _say(text: str) -> None:
-        try:
-            sys.stderr.write(f"gatewaylog: {text}\n")
-            sys.stderr.flush()
-        except (OSError, ValueError, AttributeError):
-            return  # standard error is closed or full itself: `total` still counts

@@ -21,13 +21,19 @@ class StreamSink:
 
     def __init__(self, fd: int = 1, name: str = "standard output") -> None:
         self._fd = fd
+        self._name = name
         self._loss = Loss(name)
+        self._broken = False  # the stream ends in a part of a line
         self._threads = threading.Lock()
-        self._processes = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the sink
+        self._processes = _unnamed_file()
         renew_after_fork(self._forked)
 
     def _forked(self) -> None:
         self._threads = threading.Lock()
+        self._loss = Loss(self._name)  # what was lost before is the parent's to tell
+
+    def __del__(self) -> None:
+        os.close(self._processes)
 
     @property
     def lost(self) -> int:
@@ -37,26 +43,47 @@ class StreamSink:
     def write(self, line: bytes) -> None:
         """Write one line; waits while the reader is slow."""
         with self._threads:
-            fcntl.lockf(self._processes, fcntl.LOCK_EX)
             try:
-                self._write_all(line)
+                fcntl.lockf(self._processes, fcntl.LOCK_EX)
+                try:
+                    self._write_all(b"\n" + line if self._broken else line)
+                finally:
+                    fcntl.lockf(self._processes, fcntl.LOCK_UN)
             except OSError as error:
                 self._loss.count(error)
             else:
                 self._loss.over()
-            finally:
-                fcntl.lockf(self._processes, fcntl.LOCK_UN)
 
     def _write_all(self, rest: bytes) -> None:
         while rest:
             try:
-                rest = rest[os.write(self._fd, rest) :]
+                written = os.write(self._fd, rest)
             except BlockingIOError:
-                select.select([], [self._fd], [])
+                _wait_for_room(self._fd)
+                continue
+            rest = rest[written:]
+            self._broken = bool(rest)
 
     def reopen(self) -> None:
         """Do nothing: a stream has no name to be opened by."""
 
     def close(self) -> None:
         """Tell what was lost; the descriptor stays open, it is not ours."""
-        self._loss.over()
+        with self._threads:
+            self._loss.over()
+
+
+def _wait_for_room(fd: int) -> None:
+    poll = select.poll()  # select() can't wait for a descriptor over 1023
+    poll.register(fd, select.POLLOUT)
+    poll.poll()
+
+
+def _unnamed_file() -> int:
+    """Return a descriptor to lock: in memory where the system can, as a container may have no
+    folder that can be written to.
+    """
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create("gatewaylog")
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())

@@ -1,0 +1,168 @@
+"""Standard output and pipes: whole lines, however slow or gone the reader is."""
+
+from __future__ import annotations
+
+import os
+import resource
+import select
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gatewaylog.sinks import StreamSink
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Pipe = tuple[int, int]
+
+
+@pytest.fixture
+def pipe() -> Iterator[Pipe]:
+    reader, writer = os.pipe()
+    yield reader, writer
+    for fd in (reader, writer):
+        try:
+            os.close(fd)
+        except OSError:
+            continue  # the test closed it
+
+
+def read_all(fd: int) -> bytes:
+    return b"".join(iter(lambda: os.read(fd, 65536), b""))
+
+
+def forked(work: object, count: int) -> list[int]:
+    """Run `work` in `count` children; returns their process ids."""
+    children = []
+    for number in range(count):
+        child = os.fork()
+        if child == 0:  # pragma: no cover - coverage does not see the child's end
+            try:
+                work(number)  # type: ignore[operator]
+            finally:
+                os._exit(0)
+        children.append(child)
+    return children
+
+
+def test_a_line_is_written_as_it_is(pipe: Pipe) -> None:
+    StreamSink(pipe[1]).write(b"line\n")
+    assert os.read(pipe[0], 100) == b"line\n"
+
+
+def test_no_line_of_several_processes_is_torn_on_a_pipe(pipe: Pipe) -> None:
+    reader, writer = pipe
+    sink, each, length = StreamSink(writer), 60, 3 * select.PIPE_BUF
+
+    def work(number: int) -> None:
+        for _ in range(each):
+            sink.write(bytes([97 + number]) * length + b"\n")
+
+    children = forked(work, 4)
+    os.close(writer)
+    lines = read_all(reader).splitlines()
+    for child in children:
+        os.waitpid(child, 0)
+    assert sorted(set(lines)) == [bytes([97 + number]) * length for number in range(4)]
+    assert len(lines) == 4 * each
+
+
+def test_no_line_of_several_threads_is_torn_on_a_pipe(pipe: Pipe) -> None:
+    reader, writer = pipe
+    sink, length = StreamSink(writer), 3 * select.PIPE_BUF
+
+    def work(number: int) -> None:
+        for _ in range(60):
+            sink.write(bytes([97 + number]) * length + b"\n")
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    with os.fdopen(os.dup(reader), "rb") as file:
+        lines = [file.readline() for _ in range(240)]
+    for thread in threads:
+        thread.join()
+    assert {len(line) for line in lines} == {length + 1}
+    assert all(len(set(line)) == 2 for line in lines)
+
+
+@pytest.mark.parametrize("number", [None, 1500])
+def test_a_descriptor_that_does_not_block_is_waited_for(pipe: Pipe, number: int | None) -> None:
+    reader, writer = pipe
+    os.set_blocking(writer, False)
+    if number is not None:
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if hard != resource.RLIM_INFINITY and hard <= number:
+            pytest.skip("NOT TESTED: no descriptor over 1024 is allowed here")
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, number + 1), hard))
+        os.dup2(writer, number)
+        os.close(writer)
+        writer = number
+    sink, line = StreamSink(writer), b"x" * 200_000 + b"\n"
+    thread = threading.Thread(target=sink.write, args=(line,))
+    thread.start()
+    found = b""
+    while len(found) < len(line):
+        found += os.read(reader, 65536)
+    thread.join()
+    if number is not None:
+        os.close(number)
+    assert found == line
+    assert sink.lost == 0
+
+
+def test_a_reader_that_is_gone_is_told_once_and_counted(
+    pipe: Pipe, capfd: pytest.CaptureFixture[str]
+) -> None:
+    reader, writer = pipe
+    sink = StreamSink(writer, "a pipe")
+    os.close(reader)
+    sink.write(b"one\n")
+    sink.write(b"two\n")
+    assert sink.lost == 2
+    assert capfd.readouterr().err.count("can't write a pipe: Broken pipe") == 1
+    sink.close()
+    sink.close()
+    assert capfd.readouterr().err == "gatewaylog: 2 events were not written to a pipe\n"
+
+
+def test_a_part_of_a_line_is_ended_before_the_next_one(
+    pipe: Pipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, writer = pipe
+    whole, full = os.write, iter([False, True])
+
+    def write(fd: int, data: bytes) -> int:
+        if next(full, False):
+            raise OSError(28, "No space left on device")
+        return whole(fd, data[:4])
+
+    sink = StreamSink(writer)
+    monkeypatch.setattr(os, "write", write)
+    sink.write(b"a line\n")
+    sink.write(b"next\n")
+    sink.reopen()
+    sink.write(b"last\n")
+    assert os.read(reader, 100) == b"a li\nnext\nlast\n"
+    assert sink.lost == 1
+
+
+def test_a_child_is_not_held_by_a_lock_that_its_parent_held(pipe: Pipe) -> None:
+    reader, writer = pipe
+    sink = StreamSink(writer)
+    with sink._threads:
+        children = forked(lambda _: sink.write(b"child\n"), 1)
+        assert os.read(reader, 100) == b"child\n"
+        os.waitpid(children[0], 0)
+    sink.write(b"parent\n")
+    assert os.read(reader, 100) == b"parent\n"
+
+
+def test_a_system_without_memory_files_locks_an_unnamed_file(
+    pipe: Pipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(os, "memfd_create", raising=False)
+    StreamSink(pipe[1]).write(b"line\n")
+    assert os.read(pipe[0], 100) == b"line\n"
