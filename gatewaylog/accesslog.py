@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import sys
+import re
 import threading
-import traceback
 from typing import TYPE_CHECKING
 
 from gatewaylog.clock import SYSTEM_CLOCK, Clock
@@ -18,10 +17,11 @@ from gatewaylog.sinks import FileSink, Sink, StreamSink
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from gatewaylog.errors import Failure
     from gatewaylog.events import Event
-    from gatewaylog.exchange import Exchange, Rules
 
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110 §5.6.2: a header's name
+_SHORTEST_VALUE = 64  # the ids that link events are 45 characters, and must stay whole
+_NO_WORD = re.compile("[^A-Za-z0-9_]")
 # Header lines that carry credentials are never written, whatever `request_headers` names.
 CREDENTIAL_HEADERS = frozenset(
     {"authorization", "proxy-authorization", "cookie", "set-cookie", "apikey", "x-api-key"}
@@ -72,6 +72,8 @@ class AccessLog:
     ) -> None:
         _one_of("format", format, FORMATS)
         _one_of("fields", fields, ("full", "seed"))
+        _at_least("max_value_length", max_value_length, _SHORTEST_VALUE)
+        _at_least("max_line", max_line, 16 * _SHORTEST_VALUE)
         options = LineOptions(
             fields=fields,
             node=node,
@@ -83,7 +85,9 @@ class AccessLog:
         self.redactor = Redactor(redact_query)
         self.pseudonyms = Pseudonyms(pseudonym_key)
         self.request_headers = _header_fields(request_headers)
-        self.response_header = response_header.lower().encode("ascii")
+        self.response_header = (
+            _header("response_header", response_header) if response_header else b""
+        )
         self._pseudonymous = _pseudonymous(pseudonyms, pseudonym_key)
         self._format = FORMATS[format](options)
         self._here = _Here()
@@ -118,16 +122,6 @@ class AccessLog:
         }
         return event._replace(**changed)  # type: ignore[arg-type]  # text fields alone are named
 
-    def judge(self, exchange: Exchange, rules: Rules) -> Failure | None:
-        """Ask `rules` which failure ends the exchange. Rules that raise are told of, not obeyed."""
-        try:
-            return rules(exchange)
-        except Exception:  # noqa: BLE001 - a user's callable must never change the exchange
-            sys.stderr.write(
-                f"gatewaylog: the rules for the terminal event raised:\n{traceback.format_exc()}"
-            )
-            return None
-
     def reopen(self) -> None:
         """Open the log's file again by its name, as after a rotation from outside."""
         self.sink.reopen()
@@ -148,14 +142,26 @@ def _one_of(option: str, value: str, allowed: Iterable[str]) -> None:
         raise ValueError(f"{option}: {value!r} is not one of {', '.join(allowed)}")
 
 
+def _at_least(option: str, value: int, least: int) -> None:
+    if value < least:
+        raise ValueError(f"{option}: {value} is under {least}, which the log's own values need")
+
+
 def _header_fields(names: Iterable[str]) -> dict[bytes, str]:
     """Return header name (lower case) -> the field it is written as."""
     fields = {}
     for name in names:
         if name.lower() in CREDENTIAL_HEADERS:
             raise ValueError(f"request_headers: {name!r} carries credentials and is never logged")
-        fields[name.lower().encode("ascii")] = f"Header_{name}"
+        fields[_header("request_headers", name)] = f"Header_{_NO_WORD.sub('_', name)}"
     return fields
+
+
+def _header(option: str, name: str) -> bytes:
+    """Return a header's name as ASGI has it."""
+    if not _TOKEN.fullmatch(name):
+        raise ValueError(f"{option}: {name!r} can't name a header")
+    return name.lower().encode("ascii")
 
 
 def _pseudonymous(fields: Iterable[str], key: str) -> tuple[str, ...]:

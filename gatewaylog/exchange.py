@@ -7,12 +7,14 @@ wrong); only the exchange decides which event ends it, by the rules of `which_fa
 from __future__ import annotations
 
 import re
+import traceback
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from gatewaylog import errors
 from gatewaylog.errors import Failure
 from gatewaylog.events import RESERVED, Extra, IncomingRequest, RequestComplete, RequestError
+from gatewaylog.notices import notice
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +28,13 @@ Verbosity: TypeAlias = Literal["off", "errors", "events"]
 Rules: TypeAlias = "Callable[[Exchange], Failure | None]"
 
 CLIENT_GONE = 499  # nginx's word in place of a status: the client went away before one
+# What the ERROR is about where an exchange ends like this before an answer's head.
+_UNANSWERED: dict[Outcome, Failure] = {
+    "shutdown": errors.SHUTTING_DOWN,
+    "timeout": errors.RESPONSE_TIMEOUT,
+    "upstream_abort": errors.CONNECTION_CLOSED,
+    "app_exception": errors.INTERNAL_ERROR,
+}
 _FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 running: ContextVar[Exchange | None] = ContextVar("gatewaylog.exchange", default=None)
 
@@ -68,7 +77,7 @@ class Exchange:
     _out_url: str | None = None
     _out_method: str | None = None
     _attempted_at = 0.0
-    _answered_at = 0.0
+    _answered_at: float | None = None
     _extra: Extra = ()
 
     def __init__(
@@ -98,23 +107,25 @@ class Exchange:
 
     def identify(self, *, application: str | None = None, user: str | None = None) -> None:
         """Tell who called: APPLICATION_NAME and END_USER_NAME. None leaves what is known."""
-        self.application = self.application if application is None else application
-        self.user = self.user if user is None else user
+        self.application = self.application if application is None else str(application)
+        self.user = self.user if user is None else str(user)
 
-    def attempt(self, method: str, url: str) -> None:
-        """Tell that a request is now sent to a backend: its method and whole URL."""
+    def attempt(self, method: str, url: object) -> None:
+        """Tell that a request is now sent to a backend: its method and whole URL (as text, or
+        an object that is one as `str`, such as httpx.URL).
+        """
         if not self.attempts:
             self._attempted_at = self._log.clock.monotonic()
         self.attempts += 1
-        self._out_method = method
-        self._out_url = self._log.redactor.url(url)
+        self._out_method = str(method)
+        self._out_url = self._log.redactor.url(str(url))
         self.backend_status = None
+        self._answered_at = None
 
     def answered(self, status: int) -> None:
         """Tell that the last attempt's response head is there, with its status."""
         self.backend_status = status
-        if not self._answered_at:
-            self._answered_at = self._log.clock.monotonic()
+        self._answered_at = self._log.clock.monotonic()
 
     def fail(self, source: str, code: int | str, message: str, *, status: int = 500) -> None:
         """Tell that no backend's answer ends this exchange, but an ERROR of this source and code.
@@ -122,14 +133,16 @@ class Exchange:
         `status` stands in the event where none reaches the client. Once the answer's head is
         sent it is too late: then the exchange is one that broke off (Outcome upstream_abort).
         """
-        self.failed(Failure(source=source, code=str(code), status=status, message=message))
+        self.failed(
+            Failure(source=str(source), code=str(code), status=status, message=str(message))
+        )
 
     def failed(self, failure: Failure) -> None:
         """Tell the same with an entry of the error table."""
         if self.status is None:
             self.failure = failure
         else:
-            self.broke = "upstream_abort"
+            self.broke = self.broke or "upstream_abort"
 
     def annotate(self, name: str, value: object) -> None:
         """Add a field of your own to the events that are still to come.
@@ -151,7 +164,12 @@ class Exchange:
         self._token_ref = self._log.pseudonyms.of_credential(credential)
 
     def begin(self, api: str, verbosity: Verbosity = "events") -> None:
-        """Tell which API was called, and write INCOMING_REQUEST before anything else happens."""
+        """Tell which API was called, and write INCOMING_REQUEST before anything else happens.
+
+        Raises RuntimeError the second time: an INCOMING_REQUEST would stay without its end.
+        """
+        if self.api is not None or self.ended:
+            raise RuntimeError("the exchange has its API already, or has ended")
         self.api = api
         self._verbosity = verbosity
         if verbosity != "events":
@@ -199,14 +217,26 @@ class Exchange:
         if self.failure is not None:
             return self.failure
         if outcome == "complete":
-            return self._log.judge(self, self._rules)
+            return self._judged()
         if self.status is not None or (
             self.backend_status is not None and outcome != "app_exception"
         ):
             return None  # broken off after the answer's head
         if outcome == "client_abort":
             return errors.CLIENT_GONE_WAITING if self.received else errors.CLIENT_GONE_SENDING
-        return errors.SHUTTING_DOWN if outcome == "shutdown" else errors.INTERNAL_ERROR
+        return _UNANSWERED[outcome]
+
+    def _judged(self) -> Failure | None:
+        """Ask the rules; where a user's own fail, tell it and ask ours."""
+        try:
+            failure = self._rules(self)
+        except Exception:  # noqa: BLE001 - a user's callable must never change the exchange
+            notice(f"the rules for the terminal event raised:\n{traceback.format_exc()}")
+            return which_failure(self)
+        if failure is None or isinstance(failure, Failure):
+            return failure
+        notice(f"the rules for the terminal event returned a {type(failure).__name__}, no Failure")
+        return which_failure(self)
 
     def _complete(self, outcome: Outcome) -> RequestComplete:
         return RequestComplete(
@@ -224,7 +254,7 @@ class Exchange:
             self._remote_ip,
             outcome,
             (self._log.clock.monotonic() - self._started) * 1000,
-            (self._answered_at - self._attempted_at) * 1000 if self._answered_at else None,
+            None if self._answered_at is None else (self._answered_at - self._attempted_at) * 1000,
             self.bytes_in,
             self.bytes_out,
             self.attempts or None,
@@ -235,12 +265,11 @@ class Exchange:
         )
 
     def _error(self, failure: Failure, outcome: Outcome) -> RequestError:
-        gone = outcome == "client_abort"
         return RequestError(
             failure.source,
             self._log.clock.new_id(),
             self.api,
-            self.status or (CLIENT_GONE if gone else failure.status),
+            self.status or self._presumed(failure, outcome),
             failure.code,
             failure.message,
             self._url,
@@ -262,6 +291,14 @@ class Exchange:
             self._trace_id,
             self._extra,
         )
+
+    @staticmethod
+    def _presumed(failure: Failure, outcome: Outcome) -> int:
+        """Return the status where the application sent none: a server answers its exception."""
+        if outcome == "client_abort":
+            return CLIENT_GONE
+        unanswered = outcome == "app_exception"
+        return errors.INTERNAL_ERROR.status if unanswered else failure.status
 
 
 def which_failure(exchange: Exchange) -> Failure | None:

@@ -26,7 +26,8 @@ SECRET_PARAMETERS = (
     "X-Amz-Signature",
     "X-Amz-Security-Token",
 )
-_SEPARATOR = re.compile("([&;])")
+_SEPARATOR = re.compile("([&;?#])")
+_START = re.compile("[?#]")
 _USER_INFO = re.compile(r"\A([A-Za-z][A-Za-z0-9+.-]*:)?//[^/?#]*@")
 _DECODINGS = 5
 _REFERENCE = 32  # hex digits of a TokenRef or a pseudonym
@@ -44,20 +45,17 @@ class Redactor:
 
     def url(self, url: str) -> str:
         """Return `url`, the values of secret parameters in its query replaced, user-info gone."""
-        if "?" not in url and "@" not in url:
-            return url
         if "@" in url and "//" in url:
             url = _USER_INFO.sub(r"\1//", url)
-        path, mark, query = url.partition("?")
-        if not mark or "=" not in query:
+        if "=" not in url:
             return url
-        # A second "?" can start a query for a program that looks for the last one.
-        return path + mark + "?".join(map(self._query, query.split("?")))
-
-    def _query(self, query: str) -> str:
-        parts = _SEPARATOR.split(query)
-        hidden = [self._parameter(part) for part in parts]
-        return query if hidden == parts else "".join(hidden)
+        # Behind the first "?" or "#" each further one parts too: a second "?" starts the query
+        # for a program that looks for the last, and OAuth's implicit flow puts tokens behind "#".
+        start = _START.search(url)
+        if start is None:
+            return url
+        parts = _SEPARATOR.split(url[start.end() :])
+        return url[: start.end()] + "".join(map(self._parameter, parts))
 
     def _parameter(self, parameter: str) -> str:
         name, equals, _ = parameter.partition("=")
@@ -85,7 +83,7 @@ class Pseudonyms:
 
     def of(self, value: str) -> str:
         """Return the pseudonym of a field's value."""
-        return self._hmac(value.encode("utf-8", "surrogateescape"))
+        return self._hmac(value.encode("utf-8", "surrogatepass"))
 
     def of_credential(self, credential: bytes) -> str:
         """Return the TokenRef of a credential: of its SHA-256, so that a store that keeps only
