@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, TypeVar
 from gatewaylog.exchange import Exchange, running
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import httpx
 
     Client = TypeVar("Client", httpx.Client, httpx.AsyncClient)
@@ -17,27 +19,34 @@ def log_backend_calls(client: Client) -> Client:
 
     Calls outside of an exchange are left alone. Returns the client, so that it can be made and
     watched in one line. It works by the client's event hooks; redirects count as calls of their
-    own.
+    own. A client that is watched already stays as it is.
     """
     import httpx
 
     if isinstance(client, httpx.AsyncClient):
-        client.event_hooks = {
-            "request": [*client.event_hooks["request"], _async_request],
-            "response": [*client.event_hooks["response"], _async_response],
-        }
+        _hook(client, _async_request, _async_response)
     else:
-        client.event_hooks = {
-            "request": [*client.event_hooks["request"], _request],
-            "response": [*client.event_hooks["response"], _response],
-        }
+        _hook(client, _request, _response)
     return client
+
+
+def _hook(
+    client: httpx.Client | httpx.AsyncClient,
+    request: Callable[..., object],
+    response: Callable[..., object],
+) -> None:
+    hooks = client.event_hooks
+    if request not in hooks["request"]:
+        client.event_hooks = {
+            "request": [*hooks["request"], request],
+            "response": [*hooks["response"], response],
+        }
 
 
 def _request(request: httpx.Request) -> None:
     exchange: Exchange | None = running.get()
     if exchange is not None:
-        exchange.attempt(request.method, str(request.url))
+        exchange.attempt(request.method, request.url)
 
 
 def _response(response: httpx.Response) -> None:

@@ -7,12 +7,15 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     Headers = Iterable[tuple[bytes, bytes]]
 
 UNIX = "unix"  # stands for every peer on a unix socket
-_PAIR = re.compile(r'\s*([!#$%&\'*+.^_`|~0-9A-Za-z-]+)=("(?:[^"\\]|\\.)*"|[^\s;,"]*)\s*')
+_PAIR = re.compile(
+    r'\s*+(?:([!#$%&\'*+.^_`|~0-9A-Za-z-]++)=("(?:[^"\\]|\\.)*+"|[^\s;"\\]*+)\s*+)?+(?:;|\Z)'
+)
+_PORT = re.compile(r":[A-Za-z0-9._-]*")  # or an obfuscated one (RFC 7239 §6.2)
 _QUOTED = re.compile(r"\\(.)")
 
 
@@ -33,7 +36,10 @@ class TrustedProxies:
         if address is None:
             return self._unix
         parsed = _address(address)
-        return parsed is not None and any(parsed in network for network in self._networks)
+        return parsed is not None and self._holds(parsed)
+
+    def _holds(self, address: IPv4Address | IPv6Address) -> bool:
+        return any(address in network for network in self._networks)
 
     def client(self, peer: str | None, headers: Headers) -> str | None:
         """Return the client's address: the peer's, or the first that a trusted proxy forwarded
@@ -43,48 +49,46 @@ class TrustedProxies:
         if not self.any or not self.trusts(peer):
             return peer
         client = peer
-        for hop in reversed(_hops(headers)):
+        for hop in _hops(headers):
             parsed = _address(hop)
             if parsed is None:
                 break  # "unknown", an obfuscated name, nonsense: left of it is hearsay
             client = str(parsed)
-            if not self.trusts(client):
+            if not self._holds(parsed):
                 break
         return client
 
 
-def _hops(headers: Headers) -> list[str]:
-    """Return the addresses that were forwarded, left to right; Forwarded goes first."""
+def _hops(headers: Headers) -> Iterator[str]:
+    """Return the addresses that were forwarded, the last one first; Forwarded goes first."""
     forwarded = [value for name, value in headers if name == b"forwarded"]
     if forwarded:
-        return _forwarded_for(b",".join(forwarded).decode("latin-1"))
+        return map(_forwarded_for, _elements(b",".join(forwarded).decode("latin-1")))
     listed = [value for name, value in headers if name == b"x-forwarded-for"]
-    return [hop.strip() for hop in b",".join(listed).decode("latin-1").split(",") if hop.strip()]
+    return (hop.strip() for hop in _elements(b",".join(listed).decode("latin-1")))
 
 
-def _forwarded_for(value: str) -> list[str]:
-    """Return the `for` of each element (RFC 7239 §4); an element without one is ""."""
-    hops, current, at = [], "", 0
-    while at < len(value):
-        match = _PAIR.match(value, at)
-        if match is not None:
-            if match[1].lower() == "for":
-                current = _unquoted(match[2])
-            at = match.end()
-        separator = value[at : at + 1]
-        if separator == ",":
-            hops.append(current)
-            current = ""
-        elif separator not in {";", ""}:
-            # Not to be read from here on: nothing left of it may be believed either.
-            return ["", *_forwarded_for(value[_comma(value, at) :])]
-        at += 1
-    return [*hops, current]
+def _elements(value: str) -> Iterator[str]:
+    """Return the elements of a list, the last one first; empty ones don't count (RFC 9110 §5.6.1).
+
+    A comma always parts, even between quotation marks: no address has one, and a quotation mark
+    that a client opened must not swallow what a proxy has added behind it.
+    """
+    return (element for element in reversed(value.split(",")) if element.strip())
 
 
-def _comma(value: str, at: int) -> int:
-    found = value.find(",", at)
-    return len(value) if found < 0 else found + 1
+def _forwarded_for(element: str) -> str:
+    """Return the `for` of an element (RFC 7239 §4); "" where there is not one, or no element."""
+    found: list[str] = []
+    at = 0
+    while at < len(element):
+        pair = _PAIR.match(element, at)
+        if pair is None:
+            return ""
+        if pair[1] is not None and pair[1].lower() == "for":
+            found.append(_unquoted(pair[2]))
+        at = pair.end()
+    return found[0] if len(found) == 1 else ""
 
 
 def _unquoted(token: str) -> str:
@@ -93,10 +97,14 @@ def _unquoted(token: str) -> str:
 
 def _address(text: str) -> IPv4Address | IPv6Address | None:
     """Return the address in `text`, with or without brackets and port."""
+    port = ""
     if text.startswith("["):
-        text = text[1:].partition("]")[0]
+        text, _, port = text[1:].partition("]")
     elif text.count(":") == 1:
-        text = text.partition(":")[0]
+        text, colon, port = text.partition(":")
+        port = colon + port
+    if port and not _PORT.fullmatch(port):
+        return None
     try:
         parsed = ip_address(text)
     except ValueError:

@@ -36,9 +36,9 @@ class WebSocketWatch:
             self._closed = True
             code = message.get("code") or 1005
             if code == _RESTART:
-                exchange.broke = "shutdown"
+                exchange.broke = exchange.broke or "shutdown"
             elif code not in _ORDERLY or exchange.status is None:
-                exchange.broke = "client_abort"
+                exchange.broke = exchange.broke or "client_abort"
         return message
 
     async def send(self, message: Message) -> None:
@@ -49,7 +49,12 @@ class WebSocketWatch:
             header = exchange.response_header()
             if header is not None:
                 message = {**message, "headers": [*message.get("headers", ()), header]}
-        await self._send(message)
+        try:
+            await self._send(message)
+        except OSError:
+            # So a server tells that the client has gone (ASGI specification, WebSocket, 2.4).
+            exchange.broke = exchange.broke or "client_abort"
+            raise
         if kind == "websocket.accept":
             exchange.status = SWITCHING
         elif kind == "websocket.send":
@@ -74,4 +79,4 @@ def _length(message: Message) -> int:
     data = message.get("bytes")
     if data is not None:
         return len(data)
-    return len((message.get("text") or "").encode())
+    return len((message.get("text") or "").encode("utf-8", "surrogatepass"))
