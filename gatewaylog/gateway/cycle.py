@@ -6,11 +6,11 @@ here a head waits for the body that follows at once. An HTTP/1.0 client gets not
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
-from gatewaylog.gateway.client import FOLLOWED, MALFORMED
+from gatewaylog.gateway.client import CONNECTION, FOLLOWED, MALFORMED
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
@@ -31,9 +31,9 @@ class GatewayCycle(RequestResponseCycle):
     _left: int | None = None  # bytes of the body still to come; None: not known
 
     async def receive(self) -> ASGIReceiveEvent:
-        """Return the next message; a body that can't be read ends like one that breaks off."""
+        """Return the next message; of a body that can't be read, that it can't."""
         if MALFORMED in self.scope:
-            return {"type": "http.disconnect"}
+            return cast("ASGIReceiveEvent", {"type": MALFORMED})
         return await super().receive()
 
     async def send(self, message: ASGISendEvent) -> None:
@@ -51,7 +51,9 @@ class GatewayCycle(RequestResponseCycle):
             self._write(event.get("body", b""), more=event.get("more_body", False))
         elif kind == "http.response.start" and not self.response_started:
             self.response_started = True
-            self.waiting_for_100_continue = False
+            if self.waiting_for_100_continue:
+                # Whether the client will send the body is not to be known (RFC 9110 §10.1.1).
+                self.keep_alive = self.waiting_for_100_continue = False
             self._held = self._head(event["status"], event.get("headers", ()))
             if FOLLOWED not in event:
                 self.transport.write(self._held)
@@ -112,6 +114,8 @@ class GatewayCycle(RequestResponseCycle):
     def _end(self) -> None:
         self.response_complete = True
         self.message_event.set()
-        if not self.keep_alive:
+        if not self.keep_alive and not self.more_body:
             self.transport.close()
         self.on_response()
+        if not self.keep_alive and self.more_body:
+            cast("Any", self.scope)[CONNECTION].linger()

@@ -6,9 +6,10 @@ them, the moment a client goes away, and HTTP/1.0 clients, to which nothing may 
 
 from __future__ import annotations
 
+import re
 import time
 from email.utils import formatdate
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.httptools_impl import (
     STATUS_LINE,
@@ -29,7 +30,12 @@ if TYPE_CHECKING:
 
     from gatewaylog.gateway.serving import Serving
 
-_MAX_HEAD = 64 * 1024  # bytes of a request's target and header lines
+_MAX_HEAD = 64 * 1024  # bytes of a request's head that may wait for the rest of it
+_LINGER = 2.0  # seconds that a client gets to read an answer that its request was not awaited for
+_REQUEST_LINE = re.compile(
+    rb"(?P<method>[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}) (?P<target>[^\r\n]*?)"
+    rb"(?: HTTP/[0-9.]{1,8})?\r?(?:\n|\Z)"
+)
 
 
 class GatewayProtocol(HttpToolsProtocol):
@@ -38,7 +44,10 @@ class GatewayProtocol(HttpToolsProtocol):
     on_lost: Callable[[], None] | None = None  # called once when the client goes away
     app: Serving
     heard = 0.0  # loop time of the last byte from the client
-    _head = 0  # bytes of the current request's head so far
+    _begun = False  # a request's head has begun, and is not whole
+    _between = True  # the last request is whole, no further one has begun
+    _begins = b""  # bytes that begin with the current request's first, while its head comes
+    _deaf = False  # nothing more is read
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to count the client's silence."""
@@ -47,7 +56,7 @@ class GatewayProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell whoever serves a request that its client is gone."""
-        if self._head and self.waits_for_head:
+        if self._begun:
             self._note_refusal(gone=True)
         super().connection_lost(exc)
         if self.on_lost is not None:
@@ -57,33 +66,28 @@ class GatewayProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Take bytes from the client."""
         self.heard = self.loop.time()
+        if self._deaf:
+            return
+        if self._begun:
+            self._begins += data
+        elif self._between:
+            self._begins = data
         super().data_received(data)
+        if self._begun and len(self._begins) > _MAX_HEAD:
+            self.send_400_response("")
 
     def on_message_begin(self) -> None:
         """Begin a request."""
         super().on_message_begin()
-        self._head = 1
-        self._own_scope[CONNECTION] = self
-
-    def on_url(self, url: bytes) -> None:
-        """Take a part of the target."""
-        super().on_url(url)
-        self._measure(len(url))
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Take one header line."""
-        super().on_header(name, value)
-        self._measure(len(name) + len(value))
-
-    def _measure(self, size: int) -> None:
-        self._head += size
-        if self._head > _MAX_HEAD:
-            raise ValueError("request head too large")  # ends in send_400_response
+        self._begun = True
+        self._between = False
+        self.scope[CONNECTION] = self  # type: ignore[literal-required]
 
     def on_headers_complete(self) -> None:
         """Hand the request over, with its target as it was sent."""
-        self._head = 0
-        self._own_scope[TARGET] = self.url
+        self._begun = False
+        self._begins = b""
+        self.scope[TARGET] = self.url  # type: ignore[literal-required]
         if self.url == ASTERISK:
             self.url = b"/*"  # uvicorn can't parse an asterisk; the target tells
         super().on_headers_complete()
@@ -91,6 +95,17 @@ class GatewayProtocol(HttpToolsProtocol):
         if cycle.scope is self.scope:
             # uvicorn makes the cycle itself; its class is the only place to change what it does.
             cycle.__class__ = GatewayCycle
+
+    def on_message_complete(self) -> None:
+        """End a request."""
+        super().on_message_complete()
+        self._between = True
+        self._begins = b""
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Serve an upgrade that nobody wants as if it was none; llhttp reads nothing behind it."""
+        self.cycle.keep_alive = False
+        self._deaf = True
 
     @property
     def waits_for_head(self) -> bool:
@@ -104,18 +119,29 @@ class GatewayProtocol(HttpToolsProtocol):
         A request that is being served ends by itself: where its body is what can't be read its
         exchange learns so and answers, and a next request behind it only closes the connection.
         """
+        self._deaf = True
         if self.waits_for_head:
             self._note_refusal()
             self._write_refusal()
-            self.transport.close()
+            self.linger()
             return
         cycle = self.cycle
         cycle.keep_alive = False
         if not cycle.more_body:
             self._note_refusal()
-        elif MALFORMED not in cycle.scope:
-            cast("dict[str, Any]", cycle.scope)[MALFORMED] = True
+        else:
+            cycle.scope[MALFORMED] = True  # type: ignore[literal-required]
             cycle.message_event.set()
+
+    def linger(self) -> None:
+        """Close once the client has, or soon: closing at once while it still sends would reset
+        the connection, and the answer might never be read (RFC 9112 §9.6).
+        """
+        self._deaf = True
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.flow.resume_reading()
+        self.loop.call_later(_LINGER, self.transport.close)
 
     def _write_refusal(self) -> None:
         headers, body = refusal(errors.BAD_REQUEST, accept_of(self.headers or []))
@@ -127,28 +153,25 @@ class GatewayProtocol(HttpToolsProtocol):
         lines = b"".join(b"%b: %b\r\n" % line for line in headers)
         self.transport.write(STATUS_LINE[400] + lines + b"\r\n" + body)
 
-    @property
-    def _own_scope(self) -> dict[str, Any]:
-        return cast("dict[str, Any]", self.scope)
-
     def _note_refusal(self, *, gone: bool = False) -> None:
         """Write the ERROR of a request that no application saw, with what of it was readable."""
-        begun = self._head > 0
-        self._head = 0
-        method = self.parser.get_method() if begun else b""
+        begun, self._begun = self._begun, False
+        line = _REQUEST_LINE.match(self._begins.lstrip(b"\r\n"))
+        method = line["method"].decode("ascii") if line else None
         scope: dict[str, Any] = {
             "type": "http",
-            "method": method.decode("ascii") if method.isalpha() else None,
+            "method": method,
+            "scheme": self.scheme,
             "client": self.client,
             "headers": self.headers if begun else [],
-            TARGET: self.url if begun else b"",
+            TARGET: line["target"] if line else b"",
         }
         self.app.refused(scope, gone=gone)
 
     def silent_too_long(self, now: float, seconds: float) -> None:
         """Close the connection of a client that has not sent a whole request for too long."""
         if self.waits_for_head and now - self.heard > seconds:
-            if self._head:
+            if self._begun:
                 self.send_400_response("")
             else:
                 self.transport.close()
