@@ -41,8 +41,8 @@ class IncomingResponse:
 
     @property
     def ready(self) -> bool:
-        """Whether `read` would return at once."""
-        return bool(self._pieces) or self._ended
+        """Whether `read` would return, or raise, at once."""
+        return bool(self._pieces) or self._connection is None
 
     async def head(self) -> None:
         """Wait for the head; raises what `fail` was given before it came."""

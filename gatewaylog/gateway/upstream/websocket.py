@@ -25,7 +25,6 @@ from gatewaylog.exceptions import (
     ProtocolViolation,
     ResponseTimeout,
     SendError,
-    UpstreamError,
 )
 from gatewaylog.gateway.upstream.dialling import dial
 from gatewaylog.gateway.upstream.request_head import outgoing
@@ -103,6 +102,8 @@ async def connect(
     its own. Raises HandshakeRefused or the UpstreamError that tells how far it came.
     """
     outgoing(b"GET", target, headers, None)  # refuses what is ambiguous on the wire
+    if not target.isascii():
+        raise SendError("a handshake's target is ASCII")
     protocol = _Handshake(origin, target, headers, subprotocols, max_message)
     connection = await dial(
         origin,
@@ -155,21 +156,17 @@ def _translated(exc: BaseException) -> Exception | None:
         case InvalidStatus(response=response):
             body = bytes(response.body)
             return HandshakeRefused(response.status_code, _lines(response.headers), body)
-        case InvalidMessage(__cause__=EOFError() | OSError()):
+        case SessionClosed() | InvalidMessage(__cause__=EOFError() | OSError()):
             return ConnectionClosed("closed before a response head")
         case InvalidHandshake():
             return ProtocolViolation(str(exc.__cause__ or exc))
         case TimeoutError():
             return ResponseTimeout("no answer to the WebSocket handshake in time")
-        case OSError() | UnicodeError():
-            return _unsent(exc)
+        case ConnectionError():
+            return ConnectionClosed("closed before a response head")
+        case OSError():
+            return SendError(str(exc))
     return None
-
-
-def _unsent(exc: Exception) -> UpstreamError:
-    if isinstance(exc, ConnectionError):
-        return ConnectionClosed("closed before a response head")
-    return SendError(str(exc))
 
 
 def _closed(exc: SessionClosed) -> WebSocketClosed:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from scripted import (
     HELLO,
+    HOST,
+    QUICK,
     StartBackend,
     Wire,
     answers,
@@ -58,6 +60,28 @@ async def test_a_small_response_is_finished_after_one_read(
     assert await response.read() == b"hello"
     assert response.finished
     assert await response.read() == b""
+
+
+async def test_a_response_tells_whether_a_read_would_wait(
+    ours: HttptoolsEngine, backend: StartBackend
+) -> None:
+    go_on = asyncio.Event()
+
+    async def play(wire: Wire) -> None:
+        await wire.head()
+        await wire.send(OK + b"Content-Length: 10\r\n\r\nhello")
+        await go_on.wait()
+        await wire.send(b"there")
+
+    server = await backend(play)
+    response = await ours.send(server.origin, b"GET", b"/", HOST, None, QUICK)
+    await until(lambda: response.ready)
+    assert await response.read() == b"hello"
+    assert not response.ready
+    go_on.set()
+    await until(lambda: response.ready)
+    assert await response.read() == b"there"
+    assert response.ready
 
 
 @pytest.mark.parametrize(
