@@ -7,6 +7,7 @@ is told what is found out.
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 import traceback
 from typing import TYPE_CHECKING, NamedTuple
@@ -28,6 +29,7 @@ from gatewaylog.middleware.opening import presented
 if TYPE_CHECKING:
     from gatewaylog.auth.api_keys import ApiKeys
     from gatewaylog.errors import Failure
+    from gatewaylog.exchange import Exchange
     from gatewaylog.gateway.answers import Headers
     from gatewaylog.gateway.apis import Api, ApiTable, Route
     from gatewaylog.gateway.targets import Framing, Target
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from gatewaylog.middleware.forwarded import TrustedProxies
 
 _NOTHING: tuple[bytes, ...] = ()
+_ODD = re.compile(rb"[^\x21-\x7e]")
 
 
 class Limits(NamedTuple):
@@ -90,6 +93,16 @@ class Gateway:
             await call.refuse(errors.INTERNAL_ERROR, [])
         finally:
             call.unwatch()
+
+    def unseen(self, exchange: Exchange, target: bytes) -> Failure:
+        """Tell the exchange what is known of a request that the server itself refused; return
+        why. A target that only its odd bytes spoil is still one of an API's (gateway.md, Routing).
+        """
+        route = self._apis.find(target.partition(b"?")[0]) if _ODD.search(target) else None
+        if route is None:
+            return errors.BAD_REQUEST
+        exchange.begin(route.api.label, route.api.verbosity)  # type: ignore[arg-type]  # as below
+        return errors.UNROUTABLE
 
     async def _serve(self, call: Call) -> None:
         scope, exchange = call.scope, call.exchange
@@ -153,7 +166,7 @@ class Gateway:
         if framing.has_body:
             if framing.length is not None and framing.length > limits.max_body:
                 raise Refusal(errors.CONTENT_TOO_LARGE)
-            body = Body(scope, call.receive, limit=limits.max_body, timeout=limits.client_timeout)
+            body = Body(call.receive, limit=limits.max_body, timeout=limits.client_timeout)
         client = scope.get("client")
         address = (client[0] or None) if client else None
         trusted = self._proxies.any and self._proxies.trusts(address)

@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gatewaylog.errors import Failure
-    from gatewaylog.middleware.asgi import Receive, Scope
+    from gatewaylog.middleware.asgi import Receive
 
 CONNECTION = "gatewaylog.connection"  # scope key: the connection, under our own server
 FOLLOWED = "gatewaylog.followed"  # in http.response.start: its first body message comes at once
-MALFORMED = "gatewaylog.malformed"  # scope key: the server could not read the body's framing
+MALFORMED = "gatewaylog.malformed"  # message and scope key: the body's framing can't be read
 
 
 class ClientError(Exception):
@@ -51,8 +51,7 @@ class BodyStalled(ClientError):
 class Body:
     """The request's body as it comes: at most `limit` bytes, each piece within `timeout` s."""
 
-    def __init__(self, scope: Scope, receive: Receive, *, limit: int, timeout: float) -> None:
-        self._scope = scope
+    def __init__(self, receive: Receive, *, limit: int, timeout: float) -> None:
         self._receive = receive
         self._left = limit
         self._timeout = timeout
@@ -69,7 +68,7 @@ class Body:
             except TimeoutError:
                 raise BodyStalled from None
             if message["type"] != "http.request":
-                raise BodyMalformed if self._scope.get(MALFORMED) else ClientGone
+                raise BodyMalformed if message["type"] == MALFORMED else ClientGone
             self.whole = not message.get("more_body", False)
             if self.whole and self.when_whole is not None:
                 self.when_whole()

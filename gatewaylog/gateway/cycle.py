@@ -15,6 +15,8 @@ from gatewaylog.gateway.client import CONNECTION, FOLLOWED, MALFORMED
 if TYPE_CHECKING:
     from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 
+    from gatewaylog.gateway.protocol import GatewayProtocol
+
 _BODILESS = frozenset((204, 304))
 _CLOSE = (b"connection", b"close")
 _CHUNKED = (b"transfer-encoding", b"chunked")
@@ -114,8 +116,13 @@ class GatewayCycle(RequestResponseCycle):
     def _end(self) -> None:
         self.response_complete = True
         self.message_event.set()
-        if not self.keep_alive and not self.more_body:
+        if self.keep_alive:
+            self.on_response()
+            return
+        connection: GatewayProtocol = cast("Any", self.scope)[CONNECTION]
+        if self.more_body or connection.unsettled:
+            self.on_response()
+            connection.linger()
+        else:
             self.transport.close()
-        self.on_response()
-        if not self.keep_alive and self.more_body:
-            cast("Any", self.scope)[CONNECTION].linger()
+            self.on_response()

@@ -31,9 +31,10 @@ if TYPE_CHECKING:
     from gatewaylog.gateway.serving import Serving
 
 _MAX_HEAD = 64 * 1024  # bytes of a request's head that may wait for the rest of it
+_BODY = frozenset((b"content-length", b"transfer-encoding"))
 _LINGER = 2.0  # seconds that a client gets to read an answer that its request was not awaited for
 _REQUEST_LINE = re.compile(
-    rb"(?P<method>[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}) (?P<target>[^\r\n]*?)"
+    rb"(?P<method>[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}) (?P<target>[^\n]*?)"
     rb"(?: HTTP/[0-9.]{1,8})?\r?(?:\n|\Z)"
 )
 
@@ -47,6 +48,9 @@ class GatewayProtocol(HttpToolsProtocol):
     _begun = False  # a request's head has begun, and is not whole
     _between = True  # the last request is whole, no further one has begun
     _begins = b""  # bytes that begin with the current request's first, while its head comes
+    _torn = False  # `_begins` is not that, as another request's end came with it
+    _unread = 0  # bytes of a body's framing since a piece of the body
+    _websocket = False  # the current request opens one
     _deaf = False  # nothing more is read
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -64,7 +68,11 @@ class GatewayProtocol(HttpToolsProtocol):
             on_lost()
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes from the client."""
+        """Take bytes from the client.
+
+        httptools keeps a header line, a trailer or a chunk's extension until it is whole, however
+        long it gets; so what it has not handed over is counted here.
+        """
         self.heard = self.loop.time()
         if self._deaf:
             return
@@ -72,8 +80,10 @@ class GatewayProtocol(HttpToolsProtocol):
             self._begins += data
         elif self._between:
             self._begins = data
+        else:
+            self._unread += len(data)
         super().data_received(data)
-        if self._begun and len(self._begins) > _MAX_HEAD:
+        if self._unread > _MAX_HEAD or (self._begun and len(self._begins) > _MAX_HEAD):
             self.send_400_response("")
 
     def on_message_begin(self) -> None:
@@ -81,31 +91,57 @@ class GatewayProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self._begun = True
         self._between = False
+        self._torn = not self._begins
         self.scope[CONNECTION] = self  # type: ignore[literal-required]
 
     def on_headers_complete(self) -> None:
         """Hand the request over, with its target as it was sent."""
-        self._begun = False
-        self._begins = b""
         self.scope[TARGET] = self.url  # type: ignore[literal-required]
+        self._websocket = self.parser.should_upgrade() and self._opens_websocket()
         if self.url == ASTERISK:
             self.url = b"/*"  # uvicorn can't parse an asterisk; the target tells
         super().on_headers_complete()
-        cycle = self.cycle
-        if cycle.scope is self.scope:
+        self._begun = False
+        self._begins = b""
+        self._unread = 0
+        self.headers = []  # for trailers, which are no header lines (RFC 9110 §6.5.1)
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is not None and cycle.scope is self.scope:
             # uvicorn makes the cycle itself; its class is the only place to change what it does.
             cycle.__class__ = GatewayCycle
+            if cycle.scope["http_version"] == "1.0":
+                cycle.waiting_for_100_continue = False  # RFC 9110 §10.1.1
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of the body."""
+        self._unread = 0
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """End a request."""
         super().on_message_complete()
         self._between = True
         self._begins = b""
+        self._unread = 0
+
+    def _should_upgrade(self) -> bool:
+        return self._websocket
+
+    def _opens_websocket(self) -> bool:
+        """Say whether this opens a WebSocket: a GET without a body that asks for one."""
+        if self.parser.get_method() != b"GET" or not super()._should_upgrade():
+            return False
+        return not any(name in _BODY for name, _ in self.headers)
 
     def _unsupported_upgrade_warning(self) -> None:
         """Serve an upgrade that nobody wants as if it was none; llhttp reads nothing behind it."""
         self.cycle.keep_alive = False
         self._deaf = True
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether the client may still be sending what is not read any more."""
+        return self._deaf
 
     @property
     def waits_for_head(self) -> bool:
@@ -119,15 +155,17 @@ class GatewayProtocol(HttpToolsProtocol):
         A request that is being served ends by itself: where its body is what can't be read its
         exchange learns so and answers, and a next request behind it only closes the connection.
         """
+        in_body = not self._between and not self._begun
         self._deaf = True
         if self.waits_for_head:
-            self._note_refusal()
-            self._write_refusal()
+            if not in_body:  # else it was answered early, and has its record
+                self._note_refusal()
+                self._write_refusal()
             self.linger()
             return
         cycle = self.cycle
         cycle.keep_alive = False
-        if not cycle.more_body:
+        if not in_body:
             self._note_refusal()
         else:
             cycle.scope[MALFORMED] = True  # type: ignore[literal-required]
@@ -156,17 +194,26 @@ class GatewayProtocol(HttpToolsProtocol):
     def _note_refusal(self, *, gone: bool = False) -> None:
         """Write the ERROR of a request that no application saw, with what of it was readable."""
         begun, self._begun = self._begun, False
-        line = _REQUEST_LINE.match(self._begins.lstrip(b"\r\n"))
-        method = line["method"].decode("ascii") if line else None
+        method, target = self._readable(begun=begun)
         scope: dict[str, Any] = {
             "type": "http",
             "method": method,
-            "scheme": self.scheme,
             "client": self.client,
             "headers": self.headers if begun else [],
-            TARGET: line["target"] if line else b"",
+            TARGET: target,
         }
         self.app.refused(scope, gone=gone)
+
+    def _readable(self, *, begun: bool) -> tuple[str | None, bytes]:
+        """Return method and target of a request that llhttp may not have read so far."""
+        line = None
+        if not (begun and self._torn):
+            line = _REQUEST_LINE.match(self._begins.lstrip(b"\r\n"))
+        if line is not None:
+            return line["method"].decode("ascii"), line["target"]
+        if begun and self.url:
+            return self.parser.get_method().decode("ascii"), self.url
+        return None, b""
 
     def silent_too_long(self, now: float, seconds: float) -> None:
         """Close the connection of a client that has not sent a whole request for too long."""

@@ -14,7 +14,7 @@ from gatewaylog.gateway.app import Gateway, Limits
 from gatewaylog.gateway.balance import Balancer
 from gatewaylog.gateway.forward import Forwarder
 from gatewaylog.gateway.metrics import MeteredLog, Metrics
-from gatewaylog.middleware.asgi import AccessLogMiddleware
+from gatewaylog.middleware.asgi import TARGET, AccessLogMiddleware
 from gatewaylog.middleware.forwarded import TrustedProxies
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Serving:
 
     def _made(self, config: Config) -> AccessLogMiddleware:
         proxies = TrustedProxies(str(network) for network in config.server.trusted_proxies)
-        gateway = Gateway(
+        self._gateway = Gateway(
             apis=ApiTable(api(table) for table in config.api),
             keys=ApiKeys(application.application() for application in config.application),
             forwarder=Forwarder(self.engine, self.balancer),
@@ -52,7 +52,7 @@ class Serving:
             limits=Limits(config.server.max_body, config.server.client_timeout),
             forward_credential=config.auth.forward_credential,
         )
-        return AccessLogMiddleware(gateway, log=self.log, defer=True, trusted_proxies=proxies)
+        return AccessLogMiddleware(self._gateway, log=self.log, defer=True, trusted_proxies=proxies)
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
         """Serve one connection."""
@@ -69,7 +69,13 @@ class Serving:
 
     def refused(self, scope: dict[str, Any], *, gone: bool) -> None:
         """Record a request that the server itself refused, or whose head never became whole."""
-        self._current.record(scope, errors.BAD_REQUEST, "client_abort" if gone else "complete")
+        if gone:
+            self._current.record(scope, "client_abort", lambda _: errors.BAD_REQUEST)
+            return
+        target: bytes = scope[TARGET]
+        self._current.record(
+            scope, "complete", lambda exchange: self._gateway.unseen(exchange, target)
+        )
 
     def snapshot(self, *, ready: bool) -> Snapshot:
         """Return what was counted so far, for the admin listener. Needs `server.admin`."""

@@ -99,10 +99,12 @@ class AccessLogMiddleware:
             if not exchange.ended:
                 exchange.end(exchange.broke or watch.outcome())
 
-    def record(self, scope: Scope, failure: Failure, outcome: Outcome) -> None:
+    def record(
+        self, scope: Scope, outcome: Outcome, failure_of: Callable[[Exchange], Failure]
+    ) -> None:
         """Record a request that never reached the application, as its server refused it."""
         exchange = self._open(scope)
-        exchange.failed(failure)
+        exchange.failed(failure_of(exchange))
         exchange.end(outcome)
 
     def _open(self, scope: Scope) -> Exchange:
@@ -151,8 +153,8 @@ class Watch:
             exchange.bytes_in += len(message.get("body", b""))
             if not message.get("more_body", False):
                 exchange.received = True
-        elif not self._whole and self.exchange.broke is None:
-            self.exchange.broke = "client_abort"
+        elif message["type"] == "http.disconnect" and not self._whole:
+            self.exchange.broke = self.exchange.broke or "client_abort"
         return message
 
     async def send(self, message: Message) -> None:
