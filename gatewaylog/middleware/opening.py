@@ -19,6 +19,7 @@ Headers = list[tuple[bytes, bytes]]
 _WANTED = frozenset(
     {b"user-agent", b"x-request-id", b"traceparent", b"authorization", b"apikey", b"x-api-key"}
 )
+_FORWARDED = frozenset({b"forwarded", b"x-forwarded-for"})
 
 
 class Opening:
@@ -44,7 +45,8 @@ class Opening:
             raise ValueError("api and apis: give one of them")
         self.log = log if isinstance(log, AccessLog) else AccessLog(log, **options)
         self._api = ("app" if api is None else api) if apis is None else None
-        self._apis = {_context(prefix): label for prefix, label in (apis or {}).items()}
+        contexts = [(_context(prefix), label) for prefix, label in (apis or {}).items()]
+        self._apis = sorted(contexts, key=lambda context: len(context[0]), reverse=True)
         if isinstance(trusted_proxies, TrustedProxies):
             self._proxies = trusted_proxies
         else:
@@ -52,6 +54,8 @@ class Opening:
         self._rules = terminal
         self._presents = not defer
         self._wanted = _WANTED | self.log.request_headers.keys()
+        # The header lines that `open` looks at: others need not be given to it.
+        self.header_names = self._wanted | (_FORWARDED if self._proxies.any else frozenset())
 
     def open(self, method: str | None, url: str, peer: str | None, headers: Headers) -> Exchange:
         """Open the exchange of a request that has just arrived."""
@@ -90,13 +94,10 @@ class Opening:
             exchange.begin(api)
 
     def _by_prefix(self, path: str) -> str | None:
-        prefix = path.rstrip("/")
-        while prefix:
-            label = self._apis.get(prefix)
-            if label is not None:
+        for prefix, label in self._apis:
+            if path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in {"", "/"}:
                 return label
-            prefix = prefix.rpartition("/")[0]
-        return self._apis.get("")
+        return None
 
 
 def text(value: bytes) -> str:
