@@ -120,9 +120,15 @@ class Connection(asyncio.Protocol):
         self._transport.write(piece)
 
     async def drained(self) -> None:
-        """Wait until the transport wants more."""
+        """Wait until the transport wants more, one turn of the loop at least.
+
+        A body that is always ready would else keep the loop from ever reading, or from telling
+        that the connection is lost.
+        """
         if self._drained is not None:
             await self._drained
+        else:
+            await asyncio.sleep(0)
 
     def await_client(self) -> None:
         """Stop the clock: the client's next piece is waited for, not the backend."""

@@ -81,7 +81,8 @@ class BodyPump:
             self.consumed = self.consumed or bool(piece)
             connection.write(self._framed(piece))
             connection.await_backend()
-            await connection.drained()
+            if not self.over:
+                await connection.drained()
 
     def _framed(self, piece: bytes) -> bytes:
         """Return the piece as it goes on the wire: RFC 9112 §7.1, or as it is."""

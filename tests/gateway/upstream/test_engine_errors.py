@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -31,6 +32,7 @@ from gatewaylog.exceptions import (
     ConnectTimeout,
     ProtocolViolation,
     ResponseTimeout,
+    SendError,
     UpstreamError,
 )
 from gatewaylog.gateway.upstream import Origin, Timeouts
@@ -310,3 +312,21 @@ async def test_cancelling_while_connecting_leaves_nothing(engine: Engine, full_p
     with pytest.raises(asyncio.CancelledError):
         await sending
     await until(sending.done)
+
+
+async def test_another_error_of_the_socket_is_a_send_error(
+    ours: HttptoolsEngine, backend: StartBackend
+) -> None:
+    async def play(wire: Wire) -> None:
+        await wire.head()
+        await wire.send(HELLO)
+        await wire.until_closed()
+
+    server = await backend(play)
+    await whole(await get(ours, server.origin))
+    ((connection,),) = ours._kept._resting.values()
+    sending = asyncio.ensure_future(get(ours, server.origin))
+    await until(lambda: connection._response is not None)
+    connection.connection_lost(OSError(errno.EHOSTUNREACH, "no route"))
+    with pytest.raises(SendError):
+        await sending

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import resource
-from typing import TYPE_CHECKING
+import socket
+import struct
+import threading
+from typing import TYPE_CHECKING, Self
 
 import pytest
 from scripted import (
@@ -22,8 +25,8 @@ from scripted import (
     whole,
 )
 
-from gatewaylog.exceptions import AnswerBroken, UpstreamError
-from gatewaylog.gateway.upstream import Timeouts
+from gatewaylog.exceptions import AnswerBroken, ConnectionClosed, UpstreamError
+from gatewaylog.gateway.upstream import Origin, Timeouts
 from gatewaylog.gateway.upstream.connection import HIGH_WATER
 
 if TYPE_CHECKING:
@@ -285,6 +288,63 @@ async def test_an_answer_is_read_though_the_write_failed_first(
         response = await get(ours, server.origin, method=b"POST", body=AfterReset())
         assert response.status == 413
         assert await whole(response) == b"hello"
+
+
+class ResettingBackend:
+    """Answers and resets from a thread of its own, so that no event loop hears of it first."""
+
+    def __init__(self, answer: bytes) -> None:
+        self._answer = answer
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._thread = threading.Thread(target=self._play)
+        self.reset = threading.Event()
+        self.origin = Origin(host="127.0.0.1", port=self._listening.getsockname()[1])
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.join(10)
+        self._listening.close()
+
+    def _play(self) -> None:
+        accepted, _ = self._listening.accept()
+        accepted.recv(1000)
+        accepted.sendall(self._answer)
+        accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        accepted.close()
+        self.reset.set()
+
+
+async def test_an_answer_is_read_though_the_loop_writes_before_it_reads(
+    ours: HttptoolsEngine,
+) -> None:
+    class Blocking:
+        async def read(self) -> bytes:
+            assert server.reset.wait(10)
+            return bytes(MIB)
+
+    with ResettingBackend(b"HTTP/1.1 413 No\r\ncontent-length: 5\r\n\r\nhello") as server:
+        response = await get(ours, server.origin, method=b"POST", body=Blocking())
+        assert response.status == 413
+        assert await whole(response) == b"hello"
+
+
+async def test_a_body_that_is_always_ready_does_not_keep_the_loop_from_hearing_of_the_end(
+    ours: HttptoolsEngine,
+) -> None:
+    class AlwaysReady:
+        reads = 0
+
+        async def read(self) -> bytes:
+            self.reads += 1
+            assert self.reads < 10_000
+            return b"x"
+
+    with ResettingBackend(b"") as server:
+        with pytest.raises(ConnectionClosed):
+            await get(ours, server.origin, method=b"POST", body=AlwaysReady())
 
 
 @pytest.mark.parametrize("early", [False, True])
