@@ -75,7 +75,7 @@ class GatewayCycle(RequestResponseCycle):
         self._frame(status, lines)
         if not self.keep_alive and not close:
             lines.append(_CLOSE)
-        head = b"%b%b\r\n\r\n" % (STATUS_LINE[status], b"\r\n".join(map(b": ".join, lines)))
+        head = b"\r\n".join((STATUS_LINE[status][:-2], *map(b": ".join, lines), b"", b""))
         if head.count(b"\n") != len(lines) + 2 or head.count(b"\r") != len(lines) + 2:
             raise RuntimeError("a line end inside a response's header line")
         return head
