@@ -342,9 +342,8 @@ async def test_a_body_that_is_always_ready_does_not_keep_the_loop_from_hearing_o
             assert self.reads < 10_000
             return b"x"
 
-    with ResettingBackend(b"") as server:
-        with pytest.raises(ConnectionClosed):
-            await get(ours, server.origin, method=b"POST", body=AlwaysReady())
+    with ResettingBackend(b"") as server, pytest.raises(ConnectionClosed):
+        await get(ours, server.origin, method=b"POST", body=AlwaysReady())
 
 
 @pytest.mark.parametrize("early", [False, True])
