@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from gatewaylog.clock import SYSTEM_CLOCK, Clock
 from gatewaylog.forks import renew_after_fork
@@ -33,6 +33,23 @@ PSEUDONYM_FIELDS = {
     "APPLICATION_NAME": "application_name",
     "UserAgent": "user_agent",
 }
+
+
+class LogOptions(TypedDict, total=False):
+    """What else AccessLog takes, for those who pass it on."""
+
+    format: str
+    fields: str
+    node: str
+    logger: str
+    max_value_length: int
+    max_line: int
+    redact_query: Iterable[str]
+    request_headers: Iterable[str]
+    response_header: str
+    pseudonym_key: str
+    pseudonyms: Iterable[str]
+    clock: Clock
 
 
 class _Here(threading.local):

@@ -33,7 +33,6 @@ _UNANSWERED: dict[Outcome, Failure] = {
     "shutdown": errors.SHUTTING_DOWN,
     "timeout": errors.RESPONSE_TIMEOUT,
     "upstream_abort": errors.CONNECTION_CLOSED,
-    "app_exception": errors.INTERNAL_ERROR,
 }
 _FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 running: ContextVar[Exchange | None] = ContextVar("gatewaylog.exchange", default=None)
@@ -218,13 +217,21 @@ class Exchange:
             return self.failure
         if outcome == "complete":
             return self._judged()
-        if self.status is not None or (
-            self.backend_status is not None and outcome != "app_exception"
-        ):
+        if outcome == "app_exception":
+            return None if self._headed() else errors.INTERNAL_ERROR
+        if self.status is not None or self.backend_status is not None:
             return None  # broken off after the answer's head
         if outcome == "client_abort":
             return errors.CLIENT_GONE_WAITING if self.received else errors.CLIENT_GONE_SENDING
         return _UNANSWERED[outcome]
+
+    def _headed(self) -> bool:
+        """Say whether the application had answered before it raised. A 500 without a backend is
+        the answer to the exception itself.
+        """
+        if self.backend_status is not None:
+            return self.status is not None
+        return self.status not in {None, errors.INTERNAL_ERROR.status}
 
     def _judged(self) -> Failure | None:
         """Ask the rules; where a user's own fail, tell it and ask ours."""

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from asyncio import CancelledError
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 from urllib.parse import quote
 
+from gatewaylog import errors
 from gatewaylog.exchange import running
 from gatewaylog.middleware.opening import Opening
 from gatewaylog.middleware.websocket import WebSocketWatch
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 
-    from gatewaylog.accesslog import AccessLog
+    from gatewaylog.accesslog import AccessLog, LogOptions
     from gatewaylog.errors import Failure
     from gatewaylog.exchange import Exchange, Outcome, Rules
     from gatewaylog.middleware.forwarded import TrustedProxies
@@ -57,7 +58,7 @@ class AccessLogMiddleware:
         trusted_proxies: Iterable[str] | TrustedProxies = (),
         terminal: Rules | None = None,
         defer: bool = False,
-        **options: Any,
+        **options: Unpack[LogOptions],
     ) -> None:
         self.app = app
         self._defer = defer
@@ -88,7 +89,8 @@ class AccessLogMiddleware:
         try:
             await self.app(scope, watch.receive, watch.send)
         except (CancelledError, GeneratorExit):
-            exchange.end(exchange.broke or "shutdown")
+            whole = watch.outcome() == "complete"
+            exchange.end(exchange.broke or ("complete" if whole else "shutdown"))
             raise
         except BaseException:
             exchange.end("client_abort" if exchange.broke == "client_abort" else "app_exception")
@@ -176,17 +178,22 @@ class Watch:
         elif kind == "http.response.body":
             exchange.bytes_out += len(message.get("body", b""))
             if not message.get("more_body", False):
-                self._whole = True
-                exchange.end("complete")
+                self._end()
         elif kind == "http.response.pathsend":
-            self._whole = True
             exchange.bytes_out += _size(message["path"])
-            exchange.end("complete")
+            self._end()
         elif kind == "http.response.zerocopysend":
             exchange.bytes_out += message.get("count") or 0
             if not message.get("more_body", False):
-                self._whole = True
-                exchange.end("complete")
+                self._end()
+
+    def _end(self) -> None:
+        """End the exchange; a 500 when the application returns, as Starlette raises the exception
+        again after its answer.
+        """
+        self._whole = True
+        if self.exchange.status != errors.INTERNAL_ERROR.status:
+            self.exchange.end("complete")
 
     def outcome(self) -> Outcome:
         """Say how the exchange ended, now that the application has returned."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
-from gatewaylog.accesslog import AccessLog
+from gatewaylog.accesslog import AccessLog, LogOptions
 from gatewaylog.exchange import Exchange, Rules
 from gatewaylog.middleware.correlation import request_id, trace_id
 from gatewaylog.middleware.forwarded import TrustedProxies
@@ -37,7 +37,7 @@ class Opening:
         trusted_proxies: Iterable[str] | TrustedProxies = (),
         terminal: Rules | None = None,
         defer: bool = False,
-        **options: Any,
+        **options: Unpack[LogOptions],
     ) -> None:
         if isinstance(log, AccessLog) and options:
             raise ValueError(f"{', '.join(options)}: belong to the AccessLog that was given")
@@ -95,7 +95,7 @@ class Opening:
 
     def _by_prefix(self, path: str) -> str | None:
         for prefix, label in self._apis:
-            if path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in {"", "/"}:
+            if not prefix or path == prefix or path.startswith(f"{prefix}/"):
                 return label
         return None
 
