@@ -107,8 +107,7 @@ def _url(environ: WSGIEnvironment) -> bytes:
     """Return path and query as the client sent them, as far as the server tells."""
     raw: str | None = environ.get("REQUEST_URI") or environ.get("RAW_URI")
     if raw is not None:
-        target = _bytes(raw)
-        return target if target.startswith(b"/") else _ORIGIN.sub(b"", target)
+        return _ORIGIN.sub(b"", _bytes(raw))
     path = quote_from_bytes(_path(environ), safe=_PATH_SAFE).encode("ascii")
     query = _bytes(environ.get("QUERY_STRING") or "")
     return path + b"?" + query if query else path
