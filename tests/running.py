@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from http_client import PATIENCE, Answer, Client
 from logged import Log
+from scripted import Backend
 
 from gatewaylog.gateway.config import parse
 from gatewaylog.gateway.listening import listeners
@@ -22,6 +23,8 @@ from gatewaylog.gateway.upstream.httptools_engine import HttptoolsEngine
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+
+    from scripted import Play
 
     from gatewaylog.gateway.config import Config
 
@@ -63,6 +66,11 @@ def api(
         f'[[api]]\nname = "{name}"\nprovider = "acme"\nversion = "1.0.0"\n'
         f'context = "{context}"\nauth = "{auth}"\nbackend = {urls!r}\n{more}\n'
     )
+
+
+def url_of(backend: Backend) -> str:
+    """The URL of a scripted backend."""
+    return f"http://{backend.origin.host}:{backend.origin.port}"
 
 
 class Running:
@@ -116,6 +124,17 @@ async def running(text: str) -> AsyncIterator[Running]:
         async with asyncio.timeout(PATIENCE):
             await task
     await until(lambda: len(asyncio.all_tasks() - before) == 0)
+
+
+@contextlib.asynccontextmanager
+async def in_front_of(
+    folder: Path, play: Play, *, more: str = "", server: str = "", log: str = ""
+) -> AsyncIterator[tuple[Running, Backend]]:
+    """Run a gateway with one open API, `/echo`, before a backend that plays a script."""
+    async with Backend(play) as backend:
+        text = toml(folder, api(url_of(backend), more=more), server=server, log=log)
+        async with running(text) as gateway:
+            yield gateway, backend
 
 
 class Process:

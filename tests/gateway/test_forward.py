@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 from http_client import request
-from running import api, running, toml
-from scripted import answers, answers_and_closes
+from running import api, running, toml, url_of
+from scripted import Backend, answers, answers_and_closes
 from strict_backend import StrictBackend
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from scripted import StartBackend
 
 TARGETS = [
     (b"/echo/a%2Fb/%7e//x?q=%20&&", b"/base/a%2Fb/%7e//x?q=%20&&"),
@@ -233,14 +231,16 @@ async def test_trailers_never_become_header_lines(tmp_path: Path) -> None:
 
 
 async def test_status_and_header_lines_reach_the_client_as_the_backend_sent_them(
-    tmp_path: Path, backend: StartBackend
+    tmp_path: Path,
 ) -> None:
     head = (
         b"HTTP/1.1 418 Short and stout\r\nX-B: 2\r\nSet-Cookie: a=1; Path=/\r\nX-A: \xe4\xff  x\r\n"
         b"Set-Cookie: b=2\r\nx-b: 1\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\n"
     )
-    server = await backend(answers(head + b"\x1f\x8b\x00"))
-    async with running(toml(tmp_path, api(_url(server)))) as gateway:
+    async with (
+        Backend(answers(head + b"\x1f\x8b\x00")) as server,
+        running(toml(tmp_path, api(url_of(server)))) as gateway,
+    ):
         answer = await gateway.ask(request())
         await gateway.ended()
     assert (answer.status, answer.body) == (418, b"\x1f\x8b\x00")
@@ -256,14 +256,20 @@ async def test_status_and_header_lines_reach_the_client_as_the_backend_sent_them
     assert gateway.log.complete().status_code == 418
 
 
-async def test_date_and_server_are_the_backends_and_never_ours(
-    tmp_path: Path, backend: StartBackend
-) -> None:
+async def test_date_and_server_are_the_backends_and_never_ours(tmp_path: Path) -> None:
     head = b"HTTP/1.1 200 OK\r\nserver: odd/1\r\ndate: yesterday\r\ncontent-length: 0\r\n\r\n"
-    named = await backend(answers(head))
-    nameless = await backend(answers(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"))
-    other = api(_url(nameless), name="Other", context="/other")
-    async with running(toml(tmp_path, api(_url(named)), other)) as gateway:
+    silent = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
+    async with (
+        Backend(answers(head)) as named,
+        Backend(answers(silent)) as nameless,
+        running(
+            toml(
+                tmp_path,
+                api(url_of(named)),
+                api(url_of(nameless), name="Other", context="/other"),
+            )
+        ) as gateway,
+    ):
         first = await gateway.ask(request())
         second = await gateway.ask(request(b"/other"))
     assert first.value(b"server") == b"odd/1"
@@ -271,16 +277,16 @@ async def test_date_and_server_are_the_backends_and_never_ours(
     assert second.headers == [(b"content-length", b"0")]
 
 
-async def test_lines_of_one_hop_do_not_reach_the_client(
-    tmp_path: Path, backend: StartBackend
-) -> None:
+async def test_lines_of_one_hop_do_not_reach_the_client(tmp_path: Path) -> None:
     head = (
         b"HTTP/1.1 200 OK\r\nConnection: x-private\r\nX-Private: 1\r\nKeep-Alive: timeout=5\r\n"
         b"Proxy-Authenticate: Basic\r\nTrailer: x\r\nUpgrade: h2c\r\nX-Kept: 1\r\n"
         b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nx: y\r\n\r\n"
     )
-    server = await backend(answers(head))
-    async with running(toml(tmp_path, api(_url(server)))) as gateway:
+    async with (
+        Backend(answers(head)) as server,
+        running(toml(tmp_path, api(url_of(server)))) as gateway,
+    ):
         answer = await gateway.ask(request())
     assert answer.headers == [(b"x-kept", b"1"), (b"transfer-encoding", b"chunked")]
     assert answer.body == b"hello"
@@ -299,10 +305,12 @@ BODILESS = [
 
 @pytest.mark.parametrize(("method", "head"), BODILESS)
 async def test_an_answer_without_a_body_leaves_the_connection_for_the_next(
-    tmp_path: Path, backend: StartBackend, method: bytes, head: bytes
+    tmp_path: Path, method: bytes, head: bytes
 ) -> None:
-    server = await backend(answers(head))
-    async with running(toml(tmp_path, api(_url(server)))) as gateway:
+    async with (
+        Backend(answers(head)) as server,
+        running(toml(tmp_path, api(url_of(server)))) as gateway,
+    ):
         async with gateway.client() as client:
             for _ in range(2):
                 answer = await client.ask(request(method=method))
@@ -315,19 +323,24 @@ async def test_an_answer_without_a_body_leaves_the_connection_for_the_next(
 
 
 async def test_an_answer_that_ends_with_its_connection_is_chunked_to_the_client(
-    tmp_path: Path, backend: StartBackend
+    tmp_path: Path,
 ) -> None:
-    server = await backend(answers_and_closes(b"HTTP/1.1 200 OK\r\n\r\n", b"one", b"two"))
-    async with running(toml(tmp_path, api(_url(server)))) as gateway, gateway.client() as client:
+    async with (
+        Backend(answers_and_closes(b"HTTP/1.1 200 OK\r\n\r\n", b"one", b"two")) as server,
+        running(toml(tmp_path, api(url_of(server)))) as gateway,
+        gateway.client() as client,
+    ):
         for _ in range(2):
             answer = await client.ask(request())
             assert (answer.body, answer.value(b"transfer-encoding")) == (b"onetwo", b"chunked")
 
 
-async def test_interim_answers_are_read_past(tmp_path: Path, backend: StartBackend) -> None:
+async def test_interim_answers_are_read_past(tmp_path: Path) -> None:
     early = b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n"
-    server = await backend(answers(early + b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"))
-    async with running(toml(tmp_path, api(_url(server)))) as gateway:
+    async with (
+        Backend(answers(early + b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")) as server,
+        running(toml(tmp_path, api(url_of(server)))) as gateway,
+    ):
         answer = await gateway.ask(request())
     assert (answer.status, answer.headers, answer.body) == (200, [(b"content-length", b"2")], b"ok")
 
@@ -340,12 +353,9 @@ async def test_connections_to_the_backend_are_used_again(tmp_path: Path) -> None
     assert len(backend.requests) == 5
 
 
-async def test_a_kept_connection_that_the_backend_closed_is_replaced_unseen(
-    tmp_path: Path, backend: StartBackend
-) -> None:
+async def test_a_kept_connection_that_the_backend_closed_is_replaced_unseen(tmp_path: Path) -> None:
     once = answers_and_closes(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
-    server = await backend(once)
-    async with running(toml(tmp_path, api(_url(server)))) as gateway:
+    async with Backend(once) as server, running(toml(tmp_path, api(url_of(server)))) as gateway:
         for method in (b"GET", b"POST", b"GET", b"POST"):
             answer = await gateway.ask(request(method=method))
             assert answer.status == 200
@@ -376,8 +386,3 @@ async def test_a_consumed_credential_is_forwarded_only_where_that_is_wished(
         expected = [b"foo"] if forward == "true" else []
         assert backend.requests[0].values(b"x-api-key") == expected
         assert backend.requests[0].values(b"authorization") == [b"Bearer for-the-backend"]
-
-
-def _url(server: object) -> str:
-    origin = server.origin  # type: ignore[attr-defined]
-    return f"http://{origin.host}:{origin.port}"
