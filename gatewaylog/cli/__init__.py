@@ -1,0 +1,48 @@
+"""The command `gatewaylog`: one module a verb, loaded when the verb is called."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from gatewaylog.cli.failures import tell
+from gatewaylog.cli.verbs import load, overview, parser_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Do what the arguments ask for; return the exit status.
+
+    0 is done, 1 the answer "no", 2 a wrong call or configuration, told in one line on standard
+    error. Ctrl-C where it is not the usual end gives 130, a fault of gatewaylog's own 70.
+    """
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may not know every letter
+    try:
+        status = _called(list(arguments))
+        print(end="", flush=True)
+    except BaseException as error:  # noqa: BLE001 - the one place that turns errors into text
+        status = tell(error, verb=arguments[0] if arguments else "")
+    _settle_output()
+    return status
+
+
+def _called(arguments: list[str]) -> int:
+    if not arguments or arguments[0].startswith("-"):
+        overview().parse_args(arguments)
+        overview().error("which verb? gatewaylog --help lists them")
+    verb = load(arguments[0])
+    return verb.run(parser_of(arguments[0], verb).parse_args(arguments[1:]))
+
+
+def _settle_output() -> None:
+    """Drop what standard output can't take any more: Python would complain of it at its end."""
+    with contextlib.suppress(AttributeError, ValueError):  # closed, or not a file's
+        try:
+            sys.stdout.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,135 @@
+"""An event as one line that a person can read.
+
+What stands in a log was sent by anyone: no character of it reaches the terminal that could do
+anything there but be seen.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+from gatewaylog.cli.terminal import painted, printable
+from gatewaylog.events import IncomingRequest, RequestComplete, RequestError
+from gatewaylog.formats import Unparsed, parse_line
+
+if TYPE_CHECKING:
+    from gatewaylog.cli.terminal import Colour
+    from gatewaylog.events import Event
+
+_WIDEST_API = 32
+_LONGEST_UNREAD = 200  # characters that are shown of a line that can't be read
+_URN = "urn:uuid:"
+
+
+class _Cell(NamedTuple):
+    """A part of a line: padded to `width`, on its left where `right`."""
+
+    text: str
+    width: int = 0
+    colour: Colour | None = None
+    right: bool = False
+
+    def shown(self, *, colour: bool) -> str:
+        text = printable(self.text)
+        padded = text.rjust(self.width) if self.right else text.ljust(self.width)
+        return painted(padded, self.colour if colour else None)
+
+
+class EventLines:
+    """Makes lines readable; counts in `unread` those that can't be."""
+
+    def __init__(self, *, colour: bool, encoding: str = "utf-8") -> None:
+        self.unread = 0
+        self._colour = colour
+        self._marks = _marks(encoding)
+        self._api_width = 0
+
+    def readable(self, raw: bytes) -> str:
+        """Return a log's line, in whatever format it is, as a line for a person."""
+        line = parse_line(raw.rstrip(b"\r\n"))
+        cells = (
+            self._unread(line) if isinstance(line, Unparsed) else self._cells(line.time, line.event)
+        )
+        return " ".join(cell.shown(colour=self._colour) for cell in cells).rstrip()
+
+    def _unread(self, line: Unparsed) -> list[_Cell]:
+        self.unread += 1
+        text = line.raw.decode("utf-8", "surrogateescape")
+        if len(text) > _LONGEST_UNREAD:
+            text = text[:_LONGEST_UNREAD] + "…"
+        return [_Cell(f"? can't be read ({line.reason}):", colour="yellow"), _Cell(text)]
+
+    def _cells(self, time: datetime, event: Event) -> list[_Cell]:
+        api = event.api or "-"
+        self._api_width = max(self._api_width, min(len(api), _WIDEST_API))
+        mark, colour = self._marks[type(event)]
+        return [
+            _Cell(_clock(time), colour="dim"),
+            _Cell(mark, colour=colour),
+            _Cell(_short_id(event), 8, "dim"),
+            *_status_and_duration(event),
+            _Cell(event.remote_ip or "-", 15),
+            _Cell(api, self._api_width, "bold"),
+            _Cell(event.request_in_method or "-"),
+            _Cell(event.request_in_url or "-"),
+            *_remarks(event),
+        ]
+
+
+def _marks(encoding: str) -> dict[type, tuple[str, Colour]]:
+    marks = "▸✓✗"
+    try:
+        marks.encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        marks = ">+x"
+    return {
+        IncomingRequest: (marks[0], "cyan"),
+        RequestComplete: (marks[1], "green"),
+        RequestError: (marks[2], "red"),
+    }
+
+
+def _clock(time: datetime) -> str:
+    """Return the time of day here, with the date where that is not today's."""
+    try:
+        local = time.astimezone()
+    except (OverflowError, ValueError, OSError):
+        return time.isoformat(sep=" ", timespec="milliseconds")
+    text = local.isoformat(sep=" ", timespec="milliseconds")[:23]
+    return text[11:] if local.date() == datetime.now().astimezone().date() else text
+
+
+def _short_id(event: Event) -> str:
+    """Return the beginning of the id that the events of a call have in common."""
+    linked = None if isinstance(event, IncomingRequest) else event.response_to
+    return (linked or event.message_id or "-").removeprefix(_URN)[:8]
+
+
+def _status_and_duration(event: Event) -> tuple[_Cell, _Cell]:
+    if isinstance(event, IncomingRequest):
+        return _Cell("", 3), _Cell("", 9)
+    status = event.status_code
+    colour: Colour = (
+        "green" if status is None or status < 400 else "red" if status > 499 else "yellow"
+    )
+    return _Cell("-" if status is None else str(status), 3, colour), _duration(event.duration_ms)
+
+
+def _duration(milliseconds: float | None) -> _Cell:
+    if milliseconds is None:
+        return _Cell("", 9)
+    seconds = milliseconds / 1000
+    text = f"{seconds:.1f} s" if seconds >= 1 else f"{milliseconds:.1f} ms"
+    return _Cell(text, 9, right=True)
+
+
+def _remarks(event: Event) -> list[_Cell]:
+    """Return why the gateway answered itself, and how the exchange ended if not as usual."""
+    cells = []
+    if isinstance(event, RequestError):
+        reason = f"{event.error_code or '-'} {event.error_message or '-'} ({event.error_source})"
+        cells.append(_Cell(reason, colour="red"))
+    if not isinstance(event, IncomingRequest) and event.outcome not in {None, "complete"}:
+        cells.append(_Cell(event.outcome or "", colour="yellow"))
+    return cells

@@ -1,0 +1,56 @@
+"""What went wrong, as one line on standard error and an exit status; never a traceback."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from gatewaylog.cli.terminal import printable
+from gatewaylog.cli.verbs import WrongCall
+from gatewaylog.exceptions import ConfigurationError, GatewaylogError
+from gatewaylog.notices import notice
+
+WRONG = 2
+FAULT = 70  # EX_SOFTWARE of sysexits.h
+INTERRUPTED = 130  # as shells tell it: 128 and SIGINT's number
+
+_SHOW_FAULTS = "GATEWAYLOG_TRACEBACK"
+
+
+def tell(error: BaseException, *, verb: str) -> int:
+    """Tell the user of an error that ended a verb; return the exit status."""
+    match error:
+        case SystemExit():  # argparse has printed what was asked for
+            return error.code if isinstance(error.code, int) else 0
+        case KeyboardInterrupt():
+            return INTERRUPTED
+        case BrokenPipeError():  # the reader, `head` say, has all that it wanted
+            return 0
+        case ConfigurationError():
+            for problem in error.problems:
+                print(printable(problem), file=sys.stderr)
+            return WRONG
+        case _:
+            text, status = _told(error, verb)
+            notice(printable(text))
+            return status
+
+
+def _told(error: BaseException, verb: str) -> tuple[str, int]:
+    match error:
+        case WrongCall() | GatewaylogError():
+            return str(error), WRONG
+        case ModuleNotFoundError() if not (error.name or "").startswith("gatewaylog"):
+            return (
+                f"{verb} needs {error.name}, which is not installed:"
+                " pip install 'gatewaylog[gateway]'"
+            ), WRONG
+        case OSError():
+            where = f"{os.fsdecode(error.filename)}: " if error.filename else ""
+            return f"{where}{error.strerror or error}", WRONG
+    if os.environ.get(_SHOW_FAULTS):
+        raise error
+    return (
+        f"a fault of gatewaylog's own, {type(error).__name__}: {error};"
+        f" with {_SHOW_FAULTS}=1 it shows where, please report it"
+    ), FAULT

@@ -1,0 +1,105 @@
+"""The verbs, and how their arguments are read: argparse, as the middleware's installation has
+nothing but Python.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import importlib
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, cast
+
+import gatewaylog
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# In the order of --help. A verb's module has its name.
+VERBS = {
+    "serve": "run the gateway that a configuration file describes",
+    "check": "say whether a configuration file is good",
+    "demo": "run a gateway with three small APIs, to try it",
+    "tail": "show the last events of a log, and follow it",
+    "keys": "make an API key",
+    "completion": "print a script that completes this command in bash, zsh or fish",
+}
+
+
+class WrongCall(Exception):
+    """The command line can't be read; the message is for who typed it."""
+
+
+class Verb(Protocol):
+    """A verb's module: what --help shows, what it takes, what it does.
+
+    `configure` adds the arguments and needs no extra; `run` returns the exit status.
+    """
+
+    EXAMPLE: str
+
+    def configure(self, parser: Parser) -> None:
+        """Add the verb's arguments to its parser."""
+
+    def run(self, options: argparse.Namespace) -> int:
+        """Do it."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Raises WrongCall instead of printing the usage; keeps its arguments for completion."""
+
+    def __init__(self, prog: str, **options: Any) -> None:
+        self.arguments: list[argparse.Action] = []
+        super().__init__(
+            prog=prog,
+            allow_abbrev=False,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            **options,
+        )
+
+    def add_argument(self, *names: Any, **options: Any) -> argparse.Action:
+        """Add an argument, and keep it."""
+        self.arguments.append(super().add_argument(*names, **options))
+        return self.arguments[-1]
+
+    def error(self, message: str) -> NoReturn:
+        """Raise WrongCall."""
+        verb = self.prog.removeprefix("gatewaylog").strip()
+        raise WrongCall(f"{verb}: {message} (see {self.prog} --help)" if verb else message)
+
+
+def load(name: str) -> Verb:
+    """Import a verb's module. Raises WrongCall where there is no such verb."""
+    if name not in VERBS:
+        raise WrongCall(f"there is no verb {name!r}; {_nearest(name, VERBS)}")
+    return cast("Verb", importlib.import_module(f"gatewaylog.cli.{name}"))
+
+
+def parser_of(name: str, verb: Verb) -> Parser:
+    """Return the parser of a verb's arguments."""
+    tells = VERBS[name]
+    parser = Parser(
+        f"gatewaylog {name}",
+        description=f"{tells[0].upper()}{tells[1:]}.",
+        epilog=f"example:\n{verb.EXAMPLE}",
+    )
+    verb.configure(parser)
+    return parser
+
+
+def overview() -> Parser:
+    """Return the parser of what stands before any verb."""
+    parser = Parser(
+        "gatewaylog",
+        usage="gatewaylog VERB …",
+        description="The API gateway access log.\n\nverbs:\n"
+        + "\n".join(f"  {name:<12}{tells}" for name, tells in VERBS.items()),
+        epilog="gatewaylog VERB --help tells more of a verb, with an example.",
+    )
+    version = f"gatewaylog {gatewaylog.__version__}"
+    parser.add_argument("--version", action="version", version=version, help="show the version")
+    return parser
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
