@@ -34,7 +34,12 @@ class LogError(GatewaylogError):
 
 
 class UpstreamError(GatewaylogError):
-    """A backend did not answer; the message is for the operator, never for the client."""
+    """A backend did not answer; the message is for the operator, never for the client.
+
+    `answer_begun`: a byte of an answer had come, so that the request must not be sent again.
+    """
+
+    answer_begun = False
 
 
 class ConnectError(UpstreamError):

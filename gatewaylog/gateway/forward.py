@@ -159,7 +159,11 @@ def _headers(request: Outgoing, backend: Backend) -> Headers:
 
 def _may_repeat(request: Outgoing, error: UpstreamError) -> bool:
     """Say whether nothing of an answer was seen, and sending twice does what sending once does."""
-    return request.method in _IDEMPOTENT and not isinstance(error, ProtocolViolation)
+    return (
+        request.method in _IDEMPOTENT
+        and not error.answer_begun
+        and not isinstance(error, ProtocolViolation)
+    )
 
 
 async def _pass_on(response: Response, request: Outgoing, exchange: Exchange, send: Send) -> None:

@@ -144,6 +144,8 @@ class Connection(asyncio.Protocol):
         """End the exchange with an error, and the connection with it."""
         response, self._response = self._response, None
         if response is not None:
+            if isinstance(error, UpstreamError):
+                error.answer_begun = self.answered
             self._stop_pump()
             response.fail(error)
         self.close()
