@@ -8,6 +8,7 @@ import threading
 from typing import TYPE_CHECKING, TypedDict
 
 from gatewaylog.clock import SYSTEM_CLOCK, Clock
+from gatewaylog.exits import at_exit
 from gatewaylog.forks import renew_after_fork
 from gatewaylog.formats import FORMATS, LineOptions
 from gatewaylog.formats.wso2 import prefix_text
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from gatewaylog.events import Event
+    from gatewaylog.exchange import Exchange
 
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110 §5.6.2: a header's name
 _SHORTEST_VALUE = 64  # the ids that link events are 45 characters, and must stay whole
@@ -110,10 +112,18 @@ class AccessLog:
         self._here = _Here()
         self.written = 0  # events, for the metrics
         self.sink = _sink(log)
+        # Begun and not ended. Some servers end with calls that they never finish nor cancel.
+        self.unfinished: set[Exchange] = set()
         renew_after_fork(self._forked)
+        at_exit(self._leave)
 
     def _forked(self) -> None:
         self._here = _Here()
+        self.unfinished = set()  # what runs now is the parent's
+
+    def _leave(self) -> None:
+        for exchange in tuple(self.unfinished):
+            exchange.end(exchange.broke or "shutdown")
 
     def write(self, event: Event) -> None:
         """Write one event; when this returns its line is in the kernel, or counted as lost."""

@@ -174,6 +174,7 @@ class Exchange:
         if verbosity != "events":
             return
         self.message_id = self._log.clock.new_id()
+        self._log.unfinished.add(self)
         self._log.write(
             IncomingRequest(
                 self.message_id,
@@ -203,6 +204,7 @@ class Exchange:
         if self.ended:
             return
         self.ended = True
+        self._log.unfinished.discard(self)
         if outcome == "complete" and self.broke is not None:
             outcome = self.broke
         failure = self._why(outcome)
