@@ -64,6 +64,7 @@ _gatewaylog() {{
 {cases}
     esac
   fi
+  # shellcheck disable=SC2207  # no word has a space; bash 3.2 has no mapfile
   COMPREPLY=($(compgen -W "$words" -- "${{COMP_WORDS[COMP_CWORD]}}"))
 }}
 complete -o default -F _gatewaylog gatewaylog"""

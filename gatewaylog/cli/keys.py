@@ -17,7 +17,7 @@ EXAMPLE = """\
 
 def configure(parser: Parser) -> None:
     """Add the verb's arguments."""
-    parser.add_argument("action", metavar="new", choices=["new"], help="make a new random key")
+    parser.add_argument("action", choices=["new"], help="make a new random key")
 
 
 def run(options: Namespace) -> int:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import sys
 import tempfile
 from argparse import ArgumentTypeError
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from gatewaylog.cli.verbs import WrongCall
 
 if TYPE_CHECKING:
     import socket
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gatewaylog.cli.verbs import Parser
+    from gatewaylog.gateway.config import Config
 
 EXAMPLE = """\
   gatewaylog demo --folder trial
@@ -51,6 +55,7 @@ def run(options: Namespace) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # until the server takes both
     with contextlib.suppress(KeyboardInterrupt), _folder(options.folder) as folder:
         _run(folder, options.port, kept=options.folder is not None)
+    print("\nThe demo is over.")
     return 0
 
 
@@ -63,8 +68,14 @@ def _run(folder: Path, port: int | None, *, kept: bool) -> None:
         listener = _listener(port)
         demo = configuration.write(folder, listener.getsockname()[1], ports)
         print(guide.text(demo, usual_port=_PORT if port is None else None, kept=kept), flush=True)
-        work(load(demo.file), lambda: load(demo.file), [listener])
-    print("\nThe demo is over.")
+        at_terminal = sys.stdout.isatty()
+
+        def load_again() -> Config:
+            if at_terminal and not sys.stdout.isatty():
+                signal.raise_signal(signal.SIGTERM)  # SIGHUP came since the terminal was closed
+            return load(demo.file)
+
+        work(load(demo.file), load_again, [listener])
 
 
 @contextlib.contextmanager
@@ -83,12 +94,7 @@ def _listener(port: int | None) -> socket.socket:
     from gatewaylog.gateway.config import Address
     from gatewaylog.gateway.listening import listeners
 
-    def listening(port: int) -> socket.socket:
-        return listeners([Address(host="127.0.0.1", port=port)])[0]
-
-    if port is not None:
-        return listening(port)
-    try:
-        return listening(_PORT)
-    except ConfigurationError:
-        return listening(0)
+    for wanted in (_PORT, 0) if port is None else (port,):
+        with contextlib.suppress(ConfigurationError):
+            return listeners([Address(host="127.0.0.1", port=wanted)])[0]
+    raise WrongCall(f"demo: port {port} is taken, or not for this user: give another --port")

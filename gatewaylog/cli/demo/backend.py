@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from gatewaylog.middleware.asgi import Receive, Scope, Send
 
+_LOOK_EVERY = 0.01  # seconds
 _PATIENCE = 5.0  # seconds that the backend gets to end
 
 
@@ -29,7 +30,8 @@ class Ports:
 
 @contextlib.contextmanager
 def running() -> Iterator[Ports]:
-    """Run the backend in a thread, which ends with the process whatever becomes of that.
+    """Run the backend in a thread, which ends with the process whatever becomes of that; it has
+    started when this returns, as Ctrl-C among its imports would leave them locked.
 
     The other port is bound and does not listen: it refuses, and nobody else can take it.
     """
@@ -39,6 +41,8 @@ def running() -> Iterator[Ports]:
         thread = threading.Thread(target=server.run, args=([up],), daemon=True)
         thread.start()
         try:
+            while thread.is_alive() and not server.started:
+                thread.join(_LOOK_EVERY)
             yield Ports(up=up.getsockname()[1], down=down.getsockname()[1])
         finally:
             server.should_exit = server.force_exit = True

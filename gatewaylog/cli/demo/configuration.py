@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gatewaylog.auth.api_keys import new_key
-from gatewaylog.exceptions import ConfigurationError
+from gatewaylog.cli.verbs import WrongCall
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,12 +70,12 @@ class Demo:
 
 
 def write(folder: Path, port: int, backends: Ports) -> Demo:
-    """Write the configuration. Raises ConfigurationError where a file that is not the demo's
-    stands in its place.
+    """Write the configuration. Raises WrongCall where a file that is not the demo's stands in
+    its place.
     """
     file, log = folder / "gateway.toml", folder / "api-access.log"
     if file.exists() and not file.read_bytes().startswith(_MARK.encode()):
-        raise ConfigurationError([f"{file}: is not the demo's, and stays: give another folder"])
+        raise WrongCall(f"demo: {file} is not the demo's, and stays: give another --folder")
     key, kept = new_key()
     path = json.dumps(str(log))  # a JSON string is a TOML string
     table = _TOML.format(port=port, log=path, up=backends.up, down=backends.down, kept=kept)
