@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import os
+import struct
 import time
+from itertools import chain
 from typing import Protocol
 
 _BATCH = 128
+_VERSION = bytes(octet & 0x0F | 0x40 for octet in range(256))
+_VARIANT = bytes(octet & 0x3F | 0x80 for octet in range(256))
+_PARTS = struct.Struct("8s4s4s4s12s")
+_URNS = b"urn:uuid:%b-%b-%b-%b-%b " * _BATCH
 
 
 class Clock(Protocol):
@@ -41,22 +47,18 @@ class SystemClock:
         try:
             return self._ids.pop()
         except IndexError:
-            fresh = _urns(os.urandom(16 * _BATCH).hex())
+            fresh = _urns(bytearray(os.urandom(16 * _BATCH)))
             last = fresh.pop()
             self._ids.extend(fresh)
             return last
 
 
-def _urns(digits: str) -> list[str]:
-    return [_urn(digits[at : at + 32]) for at in range(0, len(digits), 32)]
-
-
-def _urn(digits: str) -> str:
-    variant = "89ab"[int(digits[16], 16) & 3]
-    return (
-        f"urn:uuid:{digits[:8]}-{digits[8:12]}-4{digits[13:16]}"
-        f"-{variant}{digits[17:20]}-{digits[20:]}"
-    )
+def _urns(octets: bytearray) -> list[str]:
+    """Return a batch of identities: all at once, as one by one takes half as long again."""
+    octets[6::16] = octets[6::16].translate(_VERSION)
+    octets[8::16] = octets[8::16].translate(_VARIANT)
+    parts = chain.from_iterable(_PARTS.iter_unpack(octets.hex().encode()))
+    return (_URNS % tuple(parts)).decode().split()
 
 
 SYSTEM_CLOCK = SystemClock()

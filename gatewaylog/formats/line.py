@@ -133,8 +133,9 @@ def fitted(
 ) -> str:
     """Render `pairs`, their values cut as far as the limits want it.
 
-    Values over `max_value_length` characters are cut there, but for Event. A line still over `max_line` bytes
-    has its values cut to a quarter of that limit, then to a sixteenth, as `escape` writes them.
+    Values over `max_value_length` characters are cut there, but for Event. A line still over
+    `max_line` bytes has its values cut to a quarter of that limit, then to a sixteenth, as
+    `escape` writes them.
     What was cut is told by the last pair, Truncated.
     """
     line = render(_marked(pairs, _cut_to_length(pairs, options.max_value_length), options.fields))

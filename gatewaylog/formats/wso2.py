@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 _UNSAFE = re.compile(
     '["\\\\\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]'
 )
-_UNSAFE_BYTES = bytes([*range(0x20), ord("\\"), 0x7F])
+# What the fast way looks for: a line of ours has its quotation marks and its line feed of these.
+_SUSPECT = bytes([*range(0x20), ord('"'), ord("\\"), *range(0x7F, 0x100)])
+_FRACTIONS = tuple(f"{millisecond:03d}" for millisecond in range(1000))
 _PREFIX = re.compile(
     r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d{4}) "
     r"\[([^\]]*)\]\[([^\]]*)\]\{([^}]*)\}\[[^\]]*\] (\S+) +",
@@ -80,9 +82,8 @@ class Wso2Format:
         self._node = f" [{prefix_text(options.node)}]["
         self._tail = f"]{{{prefix_text(options.logger[-30:])}}}[-] INFO  "
         self._moment = (-1, "", "")  # a second, and what stands before and behind its fraction
-        # A body this long needs a closer look: a value or the line may be over its limit.
-        room = options.max_line - len(self._prefix(0.0, "x" * 20)) - 1
-        self._long = min(options.max_value_length, room)
+        # A line longer than this needs a closer look: a value may be over its limit, or the line.
+        self._long = min(options.max_value_length, options.max_line)
 
     def encode(self, event: Event, now: float, thread: str) -> bytes:
         """Return the event's line, written at `now` (seconds since the epoch) by `thread`.
@@ -91,21 +92,19 @@ class Wso2Format:
         at once as a whole; only where something is to be escaped, cut or added they are made
         again one by one, which takes several times as long (benchmarks/event_cost.py).
         """
-        body, pairs = self._bodies[type(event)](event)
-        if body.isascii():
-            raw = body.encode()
-            if (
-                len(raw.translate(None, _UNSAFE_BYTES)) == len(raw)
-                and raw.count(b'"') == 2 * pairs
-                and "null" not in event
-                and not event.extra
-                and len(raw) <= self._long
-            ):
-                return b"%b%b\n" % (self._prefix(now, thread).encode(), raw)
-        return _render(self._prefix(now, thread), event, self._options)
+        body, marks = self._bodies[type(event)](event)
+        prefix = self._prefix(now, thread)
+        line = f"{prefix}{body}\n"
+        if line.isascii() and not event.extra and "null" not in event:
+            raw = line.encode()
+            length = len(raw)
+            if length - len(raw.translate(None, _SUSPECT)) == marks and length <= self._long:
+                return raw
+        return _render(prefix, event, self._options)
 
     def _prefix(self, now: float, thread: str) -> str:
-        second, millisecond = divmod(int(now * 1000 + 0.001), 1000)
+        milliseconds = int(now * 1000 + 0.001)
+        second = milliseconds // 1000
         # One tuple, taken once: another thread may put the next second's in its place meanwhile.
         known, stamp, offset = self._moment
         if second != known:
@@ -113,7 +112,7 @@ class Wso2Format:
             stamp = time.strftime("%Y-%m-%dT%H:%M:%S.", local)
             offset = time.strftime("%z", local) + self._node
             self._moment = second, stamp, offset
-        return f"{stamp}{millisecond:03d}{offset}{thread}{self._tail}"
+        return f"{stamp}{_FRACTIONS[milliseconds % 1000]}{offset}{thread}{self._tail}"
 
     def write(self, line: Line) -> bytes:
         """Return a parsed line with its own time, node, thread, logger and level."""
@@ -164,14 +163,15 @@ def prefix_text(text: str) -> str:
 
 
 def _body(layout: Layout, fields: str) -> Callable[[Event], tuple[str, int]]:
-    """Make the function that writes an event's pairs as they are, and counts them.
+    """Make the function that writes an event's pairs as they are, and counts the quotation marks
+    and the line feed that the line must have.
 
     Its text is one f-string made from the layout, as `dataclasses` makes its methods: a loop over
     22 fields takes four times as long (benchmarks/event_cost.py).
     """
     chosen = [at for at, field in enumerate(layout.fields) if fields == "full" or field.seed]
     values = ", ".join(f"v{at}" for at in range(len(layout.fields)))
-    source = ["def body(event):", f" {values}, _ = event", f" pairs = {len(chosen) + 1}"]
+    source = ["def body(event):", f" {values}, _ = event", f" marks = {2 * len(chosen) + 3}"]
     shape = ""
     for at in chosen:
         field, value = layout.fields[at], f"v{at}"
@@ -182,10 +182,10 @@ def _body(layout: Layout, fields: str) -> Callable[[Event], tuple[str, int]]:
             source.append(f' {value} = "null" if {value} is None else {shown}')
             shape += f'{head}{{{value}}}"'
         else:
-            source.append(f' if {value} is None: {value} = ""; pairs -= 1')
+            source.append(f' if {value} is None: {value} = ""; marks -= 2')
             source.append(f" else: {value} = '{head}%s\"' % ({shown})")
             shape += f"{{{value}}}"
-    source.append(f" return f'{shape}', pairs")
+    source.append(f" return f'{shape}', marks")
     made: dict[str, Callable[[Event], tuple[str, int]]] = {}
     exec("\n".join(source), made)  # noqa: S102 - no text in it comes from outside
     return made["body"]

@@ -163,22 +163,20 @@ class Watch:
         """Pass a message to the server; end the exchange with the last byte of the response."""
         exchange = self.exchange
         kind = message["type"]
-        if kind == "http.response.start":
-            header = exchange.response_header()
-            if header is not None:
-                message = {**message, "headers": [*message.get("headers", ()), header]}
+        if kind == "http.response.start" and (header := exchange.response_header()) is not None:
+            message = {**message, "headers": [*message.get("headers", ()), header]}
         try:
             await self._send(message)
         except OSError:
             # So a server tells that the client has gone (ASGI specification, HTTP, 2.4).
             exchange.broke = exchange.broke or "client_abort"
             raise
-        if kind == "http.response.start":
-            exchange.status = message["status"]
-        elif kind == "http.response.body":
+        if kind == "http.response.body":
             exchange.bytes_out += len(message.get("body", b""))
             if not message.get("more_body", False):
                 self._end()
+        elif kind == "http.response.start":
+            exchange.status = message["status"]
         elif kind == "http.response.pathsend":
             exchange.bytes_out += _size(message["path"])
             self._end()
