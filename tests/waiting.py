@@ -13,7 +13,7 @@ PATIENCE = 20.0  # seconds: far more than anything takes on a machine that is bu
 _Result = TypeVar("_Result")
 
 
-def wait_for(condition: Callable[[], _Result], seconds: float = PATIENCE) -> _Result:
+def wait_for(condition: Callable[[], _Result | None], seconds: float = PATIENCE) -> _Result:
     """Return the first true value of `condition`; AssertionError where none comes in time."""
     deadline = time.monotonic() + seconds
     pause = threading.Event()

@@ -11,7 +11,7 @@ import struct
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from waiting import PATIENCE, wait_for
 
@@ -28,12 +28,13 @@ _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close with a reset, as a client t
 class Program:
     """A Python program that listens on `port` and writes to `log`, until the end of a `with`.
 
-    `command` is what follows `python`; `{port}` in it is replaced by a free one.
+    `command` is what follows `python`; `{port}` in it and in `environ` is replaced by a free one.
     """
 
     def __init__(
         self, command: Sequence[str], folder: Path, environ: Mapping[str, str] | None = None
     ) -> None:
+        self.command = command
         self.port = free_port()
         self.log_path = folder / "api.log"
         self._output_path = folder / "output.txt"
@@ -49,11 +50,14 @@ class Program:
                     **os.environ,
                     "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}",
                     "LOG": str(self.log_path),
-                    **(environ or {}),
+                    **{
+                        name: value.format(port=self.port)
+                        for name, value in (environ or {}).items()
+                    },
                 },
             )
 
-    def __enter__(self) -> Program:
+    def __enter__(self) -> Self:
         try:
             wait_for(self._answers_or_died)
             assert self.process.poll() is None, f"did not start:\n{self.output}"
