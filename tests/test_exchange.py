@@ -168,6 +168,15 @@ def test_an_exception_after_a_backends_answer_is_an_error() -> None:
     assert told.error().request_out_url == "http://backend/"
 
 
+def test_an_exception_behind_a_backends_own_500_leaves_it_a_backends_answer() -> None:
+    told = Told()
+    told.exchange.attempt("GET", "http://backend/")
+    told.exchange.answered(500)
+    told.exchange.status = 500
+    told.exchange.end("app_exception")
+    assert (told.complete().status_code, told.complete().outcome) == (500, "app_exception")
+
+
 def test_what_broke_the_exchange_goes_before_complete() -> None:
     told = Told()
     told.exchange.status = 200
