@@ -97,7 +97,7 @@ async def test_no_head_in_time_is_a_response_timeout(engine: Engine, backend: St
     server = await backend(answers_and_stays())
     with pytest.raises(ResponseTimeout):
         await get(engine, server.origin, timeouts=replace(QUICK, response=0.1))
-    await server.wires[0].closed.wait()
+    await until(server.wires[0].closed.is_set)
 
 
 async def test_a_head_that_drips_is_a_response_timeout(
@@ -184,7 +184,7 @@ async def test_a_body_that_stops_is_a_stalled_answer(engine: Engine, backend: St
     with pytest.raises(AnswerStalled):
         await response.read()
     await response.aclose()
-    await server.wires[0].closed.wait()
+    await until(server.wires[0].closed.is_set)
 
 
 async def test_each_piece_gives_the_answer_new_time(engine: Engine, backend: StartBackend) -> None:
@@ -237,7 +237,7 @@ async def test_stalling_at_any_byte_of_a_head_is_a_response_timeout(
     for number in range(len(HEAD)):
         with pytest.raises(ResponseTimeout):
             await get(ours, server.origin, timeouts=replace(QUICK, response=0.01))
-        await (await server.wire(number)).closed.wait()
+        await until((await server.wire(number)).closed.is_set)
 
 
 @pytest.mark.parametrize("reset", [False, True], ids=["closed", "reset"])

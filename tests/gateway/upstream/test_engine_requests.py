@@ -189,7 +189,7 @@ async def test_a_body_longer_than_its_length_stops_before_the_surplus(
     body = Pieces(b"abc", b"defGET / HTTP/1.1")
     with pytest.raises(SendError):
         await get(engine, server.origin, method=b"POST", headers=headers, body=body)
-    await (await server.wire()).closed.wait()
+    await until((await server.wire()).closed.is_set)
     assert b"GET" not in server.wires[0].raw
 
 
@@ -203,7 +203,7 @@ async def test_a_body_shorter_than_its_length_closes_the_connection(
     headers = [*HOST, (b"content-length", b"6")]
     with pytest.raises(SendError):
         await get(engine, server.origin, method=b"POST", headers=headers, body=Pieces(b"abc"))
-    await (await server.wire()).closed.wait()
+    await until((await server.wire()).closed.is_set)
 
 
 async def test_expect_continue_waits_for_the_backend(
@@ -237,7 +237,7 @@ async def test_expect_continue_is_answered_finally_and_the_body_is_never_read(
     response = await get(ours, server.origin, method=b"PUT", headers=headers, body=body)
     assert (response.status, body.reads) == (417, 0)
     await whole(response)
-    await server.wires[0].closed.wait()  # the backend may still wait for the body
+    await until(server.wires[0].closed.is_set)  # the backend may still wait for the body
 
 
 async def test_expect_continue_without_a_word_sends_the_body_after_a_second(

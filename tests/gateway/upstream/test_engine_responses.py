@@ -191,7 +191,7 @@ async def test_a_connection_that_closes_is_not_kept_though_the_backend_leaves_it
 ) -> None:
     server = await backend(answers_and_stays(head + b"hello"))
     assert await whole(await get(ours, server.origin)) == b"hello"
-    await (await server.wire()).closed.wait()
+    await until((await server.wire()).closed.is_set)
 
 
 AMBIGUOUS = [
@@ -264,6 +264,15 @@ async def test_a_head_that_others_bend_is_not_read(
         await get(ours, server.origin)
 
 
+async def test_a_head_without_an_end_is_refused_at_64_kib(
+    ours: HttptoolsEngine, backend: StartBackend
+) -> None:
+    server = await backend(answers_and_stays(OK, *[b"X: " + b"x" * 997 + b"\r\n"] * 70))
+    with pytest.raises(ProtocolViolation):
+        await get(ours, server.origin)
+    await until(server.wires[0].closed.is_set)
+
+
 async def test_a_head_of_nearly_64_kib_is_read(engine: Engine, backend: StartBackend) -> None:
     line = b"X: " + b"y" * 59_990 + b"\r\n"
     server = await backend(answers(OK + line + b"Content-Length: 5\r\n\r\nhello"))
@@ -276,7 +285,7 @@ async def test_garbage_is_refused_without_waiting_for_its_end(
     server = await backend(answers_and_stays(b"SSH-2.0-OpenSSH"))
     with pytest.raises(ProtocolViolation):
         await get(ours, server.origin)
-    await server.wires[0].closed.wait()
+    await until(server.wires[0].closed.is_set)
 
 
 async def test_garbage_at_any_place_of_a_head_is_an_upstream_error(
@@ -398,7 +407,7 @@ async def test_bytes_on_a_resting_connection_close_it(
     server = await backend(play)
     await whole(await get(ours, server.origin, method=method))
     go_on.set()
-    await server.wires[0].closed.wait()
+    await until(server.wires[0].closed.is_set)
 
 
 @pytest.mark.parametrize("behind", [b"hello", b"5\r\nhello\r\n0\r\n\r\n"])
@@ -409,4 +418,4 @@ async def test_a_body_behind_the_answer_to_head_closes_the_connection(
     server = await backend(answers_and_stays(OK + framing + b"\r\n\r\n" + behind))
     response = await get(ours, server.origin, method=b"HEAD")
     assert await whole(response) == b""
-    await server.wires[0].closed.wait()
+    await until(server.wires[0].closed.is_set)

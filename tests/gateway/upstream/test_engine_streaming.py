@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import resource
 import socket
 import struct
@@ -18,6 +19,7 @@ from scripted import (
     StartBackend,
     Tap,
     Wire,
+    answers,
     answers_and_stays,
     get,
     stands_still,
@@ -232,7 +234,7 @@ async def test_an_early_answer_comes_at_once_and_the_body_goes_on(
     assert response.status == 202
     body.queue.put_nowait(b"more")
     assert await whole(response) == b"hello"
-    await server.wires[0].closed.wait()  # the body was not over
+    await until(server.wires[0].closed.is_set)  # the body was not over
     assert body.cancelled
 
 
@@ -243,7 +245,7 @@ async def test_an_early_whole_answer_closes_a_connection_whose_body_is_not_over(
     response = await get(ours, server.origin, method=b"POST", body=Tap())
     assert response.status == 413
     assert await whole(response) == b"hello"
-    await server.wires[0].closed.wait()
+    await until(server.wires[0].closed.is_set)
 
 
 async def test_an_answer_survives_a_backend_that_resets_during_the_upload(
@@ -367,7 +369,7 @@ async def test_what_the_body_raises_passes_through(
         with pytest.raises(ClientLeftError) as caught:
             await get(ours, server.origin, method=b"POST", body=body)
     assert caught.value is error
-    await (await server.wire()).closed.wait()
+    await until((await server.wire()).closed.is_set)
 
 
 async def test_what_the_body_raises_before_the_answer_passes_through_any_engine(
@@ -381,7 +383,7 @@ async def test_what_the_body_raises_before_the_answer_passes_through_any_engine(
     body.queue.put_nowait(ClientLeftError())
     with pytest.raises(ClientLeftError):
         await get(engine, server.origin, method=b"POST", body=body)
-    await (await server.wire()).closed.wait()
+    await until((await server.wire()).closed.is_set)
 
 
 async def test_closing_in_the_middle_closes_the_connection(
@@ -392,7 +394,7 @@ async def test_closing_in_the_middle_closes_the_connection(
     assert await response.read() == b"hello"
     await response.aclose()
     await response.aclose()
-    await server.wires[0].closed.wait()
+    await until(server.wires[0].closed.is_set)
 
 
 async def test_a_closed_response_reads_as_broken(
@@ -418,7 +420,7 @@ async def test_cancelling_while_the_head_is_awaited_closes_the_connection(
     sending.cancel()
     with pytest.raises(asyncio.CancelledError):
         await sending
-    await server.wires[0].closed.wait()
+    await until(server.wires[0].closed.is_set)
     assert body is None or body.cancelled
 
 
@@ -434,7 +436,39 @@ async def test_cancelling_a_read_closes_the_connection(
     with pytest.raises(asyncio.CancelledError):
         await reading
     await response.aclose()
-    await server.wires[0].closed.wait()
+    await until(server.wires[0].closed.is_set)
+
+
+async def test_cancelling_a_read_closes_the_connection_at_once(
+    ours: HttptoolsEngine, backend: StartBackend
+) -> None:
+    server = await backend(answers_and_stays(OK + b"content-length: 50\r\n\r\n"))
+    response = await get(ours, server.origin)
+    reading = asyncio.ensure_future(response.read())
+    await asyncio.sleep(0)
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    await until(server.wires[0].closed.is_set)
+
+
+async def test_a_body_that_does_not_let_itself_be_cancelled_is_read_no_more(
+    ours: HttptoolsEngine, backend: StartBackend
+) -> None:
+    class Stubborn:
+        reads = 0
+
+        async def read(self) -> bytes:
+            self.reads += 1
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+            return b"more"
+
+    server = await backend(answers(b"HTTP/1.1 413 No\r\ncontent-length: 0\r\n\r\n"))
+    body = Stubborn()
+    assert await whole(await get(ours, server.origin, method=b"POST", body=body)) == b""
+    await until(lambda: len(asyncio.all_tasks()) <= 2)  # this one and the backend's
+    assert body.reads <= 1
 
 
 async def test_cancelling_the_upload_alone_ends_the_exchange(

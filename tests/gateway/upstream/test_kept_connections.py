@@ -188,6 +188,48 @@ async def test_a_stale_connection_is_replaced_while_the_body_is_still_unread(
     await until(lambda: wire.raw.endswith(b"\r\n\r\nabc"))
 
 
+async def test_a_replaced_connection_reads_the_body_when_the_first_has_let_it_go(
+    ours: HttptoolsEngine, backend: StartBackend
+) -> None:
+    class Lingering:
+        """Takes its time to be cancelled, and must not be read meanwhile."""
+
+        def __init__(self) -> None:
+            self.reading = False
+            self.asked = 0
+
+        async def read(self) -> bytes:
+            assert not self.reading
+            self.reading = True
+            self.asked += 1
+            try:
+                if self.asked == 1:
+                    await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                for _ in range(50):
+                    await asyncio.sleep(0.001)
+                raise
+            finally:
+                self.reading = False
+            return b""
+
+    served = 0
+
+    async def play(wire: Wire) -> None:
+        nonlocal served
+        served += 1
+        await wire.head()
+        if served == 2:
+            await wire.chunks()
+        await wire.send(HELLO)
+        await wire.some()
+
+    server = await backend(play)
+    await whole(await get(ours, server.origin))
+    response = await get(ours, server.origin, method=b"PUT", body=Lingering())
+    assert await whole(response) == b"hello"
+
+
 async def test_a_stale_connection_is_an_error_when_the_body_was_read(
     ours: HttptoolsEngine, backend: StartBackend
 ) -> None:
@@ -208,7 +250,7 @@ async def test_unused_connections_expire(backend: StartBackend) -> None:
     server = await backend(play)
     engine = HttptoolsEngine(keep=0.05)
     await whole(await get(engine, server.origin))
-    await server.wires[0].closed.wait()
+    await until(server.wires[0].closed.is_set)
     await until(lambda: resting(engine) == 0)
     await engine.aclose()
 

@@ -232,7 +232,7 @@ async def test_no_handshake_in_time_is_a_response_timeout(backend: StartBackend)
     server = await backend(answers_and_stays())
     with pytest.raises(ResponseTimeout):
         await connect(server.origin, b"/", LINES, [], Timeouts(response=0.1))
-    await server.wires[0].closed.wait()
+    await until(server.wires[0].closed.is_set)
 
 
 async def test_no_connection_is_a_connect_error(tmp_path: Path) -> None:
@@ -256,7 +256,7 @@ async def test_cancelling_the_handshake_closes_the_connection(backend: StartBack
     opening.cancel()
     with pytest.raises(asyncio.CancelledError):
         await opening
-    await wire.closed.wait()
+    await until(wire.closed.is_set)
 
 
 async def test_sessions_go_through_tls_and_unix_sockets(tmp_path: Path) -> None:
