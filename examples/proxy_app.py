@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import httpx
 from starlette.applications import Starlette
-from starlette.background import BackgroundTask
 from starlette.middleware import Middleware
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
@@ -50,11 +49,21 @@ async def proxy(request: Request) -> Response:
     except httpx.TransportError:
         current_exchange().fail("fault", 101503, "Error connecting to the back end")
         return JSONResponse({"code": "101503", "message": "Bad Gateway"}, status_code=502)
-    response = StreamingResponse(
-        answer.aiter_raw(), answer.status_code, background=BackgroundTask(answer.aclose)
-    )
+    response = StreamingResponse(relayed(answer), answer.status_code)
     response.raw_headers = [(name.lower(), value) for name, value in forwarded(answer.headers.raw)]
     return response
+
+
+async def relayed(answer: httpx.Response) -> AsyncIterator[bytes]:
+    """Pass the answer's body on, and tell when the backend breaks it off."""
+    try:
+        async for piece in answer.aiter_raw():
+            yield piece
+    except httpx.TransportError:
+        current_exchange().fail("fault", 101505, "Connection closed by the back end")
+        raise
+    finally:
+        await answer.aclose()
 
 
 def to_backend(request: Request) -> httpx.Request:

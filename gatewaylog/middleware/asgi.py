@@ -93,7 +93,7 @@ class AccessLogMiddleware:
             exchange.end(exchange.broke or ("complete" if whole else "shutdown"))
             raise
         except BaseException:
-            exchange.end("client_abort" if exchange.broke == "client_abort" else "app_exception")
+            exchange.end(exchange.broke or "app_exception")
             raise
         finally:
             # Not reset by a token: a coroutine that is dropped may be closed in another context.

@@ -82,10 +82,9 @@ class Answer:
     def broken(self, error: BaseException) -> None:
         """End the exchange, as the application raised `error`."""
         exchange = self.exchange
-        if exchange.broke not in {"client_abort", "shutdown"}:
-            # What stops a program (SystemExit, KeyboardInterrupt) comes from the server's signals.
-            exchange.broke = "app_exception" if isinstance(error, Exception) else "shutdown"
-        exchange.end(exchange.broke)
+        # What stops a program (SystemExit, KeyboardInterrupt) comes from the server's signals.
+        reason: Outcome = "app_exception" if isinstance(error, Exception) else "shutdown"
+        exchange.end(exchange.broke or reason)
 
     def handed(self, length: int) -> None:
         """Tell that so many bytes of the body were handed to the server."""

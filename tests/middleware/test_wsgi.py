@@ -219,6 +219,18 @@ def test_an_application_may_call_itself_a_failure(log: CapturedLog) -> None:
     assert log.assert_error(source="fault", code=101503, status=502).bytes_out == 5
 
 
+def test_a_backend_that_an_application_saw_break_off_stays_the_reason(log: CapturedLog) -> None:
+    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", [])
+        yield b"half"
+        current_exchange().fail("fault", 101505, "Connection closed by the back end")
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        Server().serve(logged(app, log))
+    assert log.assert_complete(status=200, outcome="upstream_abort").bytes_out == 4
+
+
 def test_the_client_is_told_the_message_id_where_that_is_wished(log: CapturedLog) -> None:
     headers = [("X-A", "1")]
     server = Server().serve(

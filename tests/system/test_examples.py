@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gatewaylog.events import IncomingRequest, RequestComplete
-from system.servers import ROOT, Program, free_port
+from system.servers import ROOT, Program, abort, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +29,13 @@ class Backend(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
+        if self.path == "/half":
+            self.send_response(200)
+            self.send_header("Content-Length", "100")
+            self.end_headers()
+            self.wfile.write(b"half")
+            self.close_connection = True
+            return
         self.answer(f"{self.path} from {self.headers['User-Agent']}".encode())
 
     def do_POST(self) -> None:
@@ -100,3 +107,24 @@ def test_a_backend_that_is_down_is_an_error(tmp_path: Path) -> None:
         log.assert_all_paired()
         end = log.assert_error(source="fault", code=101503, status=502, attempts=1)
         assert end.request_out_url == f"{down}/a"
+
+
+def test_a_backend_that_breaks_off_is_told(proxy: Program) -> None:
+    with proxy.connect(b"GET /half HTTP/1.1\r\nHost: a\r\n\r\n") as connection:
+        answer = b"".join(iter(lambda: connection.recv(4096), b""))
+    assert answer.endswith(b"\r\n\r\nhalf")
+    proxy.exchange("/half")
+    proxy.log.assert_complete(status=200, outcome="upstream_abort", bytes_out=4)
+
+
+def test_a_client_that_goes_away_from_the_proxy_is_told(proxy: Program) -> None:
+    connection = proxy.connect(
+        b"POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n0123456789"
+    )
+    proxy.arrived("/upload")
+    abort(connection)
+    proxy.exchange("/upload")
+    end = proxy.log.assert_error(code=101001, status=499, outcome="client_abort")
+    assert end.bytes_in is not None
+    response, _ = proxy.request("GET", "/after")
+    assert response.status == 200
