@@ -16,8 +16,15 @@ from gatewaylog.auth.api_keys import ApiKeys, Granted, Refused, new_key
 from gatewaylog.auth.applications import Application
 
 LABEL = "lzelus--Echo:v1.0.0"
-KEY, KEPT = new_key()
-OTHER_KEY, OTHER_KEPT = new_key()
+
+
+def kept(key: str) -> str:
+    return "sha256:" + hashlib.sha256(key.encode()).hexdigest()
+
+
+# The same in every process: tests are named after them.
+KEY, OTHER_KEY = "the-first-key-of-256-bits", "another-key-of-256-bits"
+KEPT, OTHER_KEPT = kept(KEY), kept(OTHER_KEY)
 GOOD_BASIC = base64.b64encode(f"mobile:{KEY}".encode())
 KEYS = ApiKeys(
     [
