@@ -62,6 +62,23 @@ async def answer(send: Send, status: int, headers: Headers, body: bytes = b"") -
     await send({"type": "http.response.body", "body": body})
 
 
+def bad_request(request: Headers, *more: tuple[bytes, bytes]) -> bytes:
+    """Return the whole answer, as it goes on the wire, to what no application is asked about.
+
+    `request` are the header lines that could be read; `more` go to the answer's own.
+    """
+    accept = next((value for name, value in request if name == b"accept"), None)
+    headers, body = refusal(errors.BAD_REQUEST, accept)
+    headers += [
+        *more,
+        (b"date", formatdate(time.time(), usegmt=True).encode()),
+        (b"content-length", str(len(body)).encode()),
+        (b"connection", b"close"),
+    ]
+    lines = b"".join(b"%b: %b\r\n" % line for line in headers)
+    return b"HTTP/1.1 400 Bad Request\r\n%b\r\n%b" % (lines, body)
+
+
 def refusal(failure: Failure, accept: bytes | None) -> tuple[Headers, bytes]:
     """Return headers and body that tell a client of `failure`, in the form it likes better."""
     xml = accept is not None and b"xml" in accept and _prefers_xml(accept.decode("latin-1"))

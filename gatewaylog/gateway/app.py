@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from gatewaylog.middleware.forwarded import TrustedProxies
 
 _NOTHING: tuple[bytes, ...] = ()
+# What ends a query for one program and not for another. Paths have stricter rules of their own.
+_LOOSE = re.compile(rb"[\x00-\x20\x7f#]")
 _ODD = re.compile(rb"[^\x21-\x7e]")
 
 
@@ -88,6 +90,8 @@ class Gateway:
         except asyncio.CancelledError:
             await call.cancelled()
         except Exception:  # noqa: BLE001 - the event tells of it, standard error why
+            if call.exchange.broke == "client_abort":
+                return  # so a server tells that nobody takes the answer
             sys.stderr.write(f"gatewaylog: {traceback.format_exc()}")
             call.exchange.broke = "app_exception"
             await call.refuse(errors.INTERNAL_ERROR, [])
@@ -116,7 +120,7 @@ class Gateway:
         route = self._route(call, target)
         api = route.api
         exchange.begin(api.label, api.verbosity)  # type: ignore[arg-type]  # checked by the config
-        if framing is None or unroutable(target.path):
+        if framing is None or unroutable(target.path) or _LOOSE.search(target.query):
             raise Refusal(errors.UNROUTABLE)
         if api.blocked:
             raise Refusal(errors.BLOCKED)
@@ -205,4 +209,5 @@ async def _asterisk(call: Call, framing: Framing | None) -> None:
     """Answer `OPTIONS *`, which asks about the gateway itself (RFC 9110 §9.3.7)."""
     if framing is None or call.method != "OPTIONS":
         raise Refusal(errors.BAD_REQUEST)
+    call.exchange.failed(errors.NOT_FOUND)  # no API, so no other event can tell of it
     await answer(call.send, 204, [(b"allow", b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")])

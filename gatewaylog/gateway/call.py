@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from gatewaylog import errors
+from gatewaylog.exchange import CLIENT_GONE
 from gatewaylog.gateway.answers import answer, refusal
 from gatewaylog.gateway.client import CONNECTION, Listener
 from gatewaylog.gateway.targets import accept_of
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from gatewaylog.gateway.protocol import GatewayProtocol
     from gatewaylog.middleware.asgi import Receive, Scope, Send
 
+_CLIENTS = frozenset((errors.UNROUTABLE, errors.CONTENT_TOO_LARGE))  # the request's own faults
 _OUTCOMES: dict[Failure, Outcome] = {
     errors.REQUEST_TIMEOUT: "timeout",
     errors.CONNECT_TIMEOUT: "timeout",
@@ -26,7 +28,15 @@ _OUTCOMES: dict[Failure, Outcome] = {
     errors.CONNECTION_CLOSED: "upstream_abort",
     errors.PROTOCOL_VIOLATION: "upstream_abort",
 }
+_SERVICE_RESTART = 1012  # IANA's WebSocket close code registry
 _SECURE = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
+
+
+def _broken_by(failure: Failure) -> Outcome:
+    """Say what ended an exchange whose answer had begun, or whose client has gone."""
+    if failure.status == CLIENT_GONE or failure in _CLIENTS:
+        return "client_abort"
+    return _OUTCOMES.get(failure, "upstream_abort")
 
 
 class Call:
@@ -72,9 +82,8 @@ class Call:
         """Answer that the call failed, where the client can still be answered."""
         self.unwatch()
         exchange = self.exchange
-        gone = failure.status == errors.CLIENT_GONE_SENDING.status
-        if gone or exchange.status is not None:
-            exchange.broke = exchange.broke or ("client_abort" if gone else "upstream_abort")
+        if failure.status == CLIENT_GONE or exchange.status is not None:
+            exchange.broke = exchange.broke or _broken_by(failure)
             return
         exchange.failed(failure)
         exchange.broke = exchange.broke or _OUTCOMES.get(failure)
@@ -102,6 +111,8 @@ class Call:
         self.exchange.broke = "shutdown"
         if self.exchange.status is None:
             await self.refuse(errors.SHUTTING_DOWN, [])
+        elif self.scope["type"] == "websocket":
+            await self.send({"type": "websocket.close", "code": _SERVICE_RESTART})
 
     async def deny(self, status: int, lines: Headers, body: bytes) -> None:
         """Refuse a WebSocket: with this answer where the server can give it, else with its 403."""

@@ -7,21 +7,16 @@ them, the moment a client goes away, and HTTP/1.0 clients, to which nothing may 
 from __future__ import annotations
 
 import re
-import time
-from email.utils import formatdate
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from uvicorn.protocols.http.httptools_impl import (
-    STATUS_LINE,
-    HttpToolsProtocol,
-    RequestResponseCycle,
-)
+import httptools
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from gatewaylog import errors
-from gatewaylog.gateway.answers import refusal
+from gatewaylog.gateway.answers import bad_request
 from gatewaylog.gateway.client import CONNECTION, MALFORMED
 from gatewaylog.gateway.cycle import GatewayCycle
-from gatewaylog.gateway.targets import ASTERISK, accept_of
+from gatewaylog.gateway.resumed import FRAMING, read_on
+from gatewaylog.gateway.session import SessionProtocol
 from gatewaylog.middleware.asgi import TARGET
 
 if TYPE_CHECKING:
@@ -31,7 +26,6 @@ if TYPE_CHECKING:
     from gatewaylog.gateway.serving import Serving
 
 _MAX_HEAD = 64 * 1024  # bytes of a request's head that may wait for the rest of it
-_BODY = frozenset((b"content-length", b"transfer-encoding"))
 _LINGER = 2.0  # seconds that a client gets to read an answer that its request was not awaited for
 _REQUEST_LINE = re.compile(
     rb"(?P<method>[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}) (?P<target>[^\n]*?)"
@@ -50,7 +44,8 @@ class GatewayProtocol(HttpToolsProtocol):
     _begins = b""  # bytes that begin with the current request's first, while its head comes
     _torn = False  # `_begins` is not that, as another request's end came with it
     _unread = 0  # bytes of a body's framing since a piece of the body
-    _websocket = False  # the current request opens one
+    _upgrading = False  # the current request asks for another protocol
+    _websocket = False  # namely for a WebSocket
     _deaf = False  # nothing more is read
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -82,7 +77,13 @@ class GatewayProtocol(HttpToolsProtocol):
             self._begins = data
         else:
             self._unread += len(data)
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._upgrade(data[upgrade.args[0] :])
+        except httptools.HttpParserError:
+            self.send_400_response("")
         if self._unread > _MAX_HEAD or (self._begun and len(self._begins) > _MAX_HEAD):
             self.send_400_response("")
 
@@ -97,9 +98,10 @@ class GatewayProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Hand the request over, with its target as it was sent."""
         self.scope[TARGET] = self.url  # type: ignore[literal-required]
-        self._websocket = self.parser.should_upgrade() and self._opens_websocket()
-        if self.url == ASTERISK:
-            self.url = b"/*"  # uvicorn can't parse an asterisk; the target tells
+        self._upgrading = self.parser.should_upgrade()
+        self._websocket = self._upgrading and self._opens_websocket()
+        if not self.url.startswith(b"/"):
+            self.url = b"/"  # uvicorn can't parse every form; the target tells
         super().on_headers_complete()
         self._begun = False
         self._begins = b""
@@ -119,10 +121,38 @@ class GatewayProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """End a request."""
+        if self._upgrading:
+            return  # llhttp thinks so, see `_upgrade`
         super().on_message_complete()
         self._between = True
         self._begins = b""
         self._unread = 0
+
+    def _upgrade(self, rest: bytes) -> None:
+        """Go on behind the head of a request that asks for an upgrade."""
+        self._upgrading = False
+        if self._websocket:
+            self._between = True
+            if self.waits_for_head:
+                self._open_session(rest)
+            else:
+                self.send_400_response("")  # it had to wait for the answer before
+            return
+        try:
+            read_on(self, cast("dict[str, Any]", self.scope)["headers"], rest)
+        except httptools.HttpParserError:
+            self.send_400_response("")
+
+    def _open_session(self, rest: bytes) -> None:
+        """Hand the connection over, and what was read of the handshake and behind it."""
+        self.connections.discard(self)
+        protocol = SessionProtocol(self.config, self.server_state, self.app_state)
+        scope: dict[str, Any] = cast("dict[str, Any]", self.scope)
+        protocol.target, protocol.lines = scope[TARGET], scope["headers"]
+        lines = b"".join(b"%b: %b\r\n" % line for line in protocol.lines)
+        protocol.connection_made(self.transport)
+        self.transport.set_protocol(protocol)
+        protocol.data_received(b"GET %b HTTP/1.1\r\n%b\r\n" % (self.url, lines) + rest)
 
     def _should_upgrade(self) -> bool:
         return self._websocket
@@ -131,12 +161,7 @@ class GatewayProtocol(HttpToolsProtocol):
         """Say whether this opens a WebSocket: a GET without a body that asks for one."""
         if self.parser.get_method() != b"GET" or not super()._should_upgrade():
             return False
-        return not any(name in _BODY for name, _ in self.headers)
-
-    def _unsupported_upgrade_warning(self) -> None:
-        """Serve an upgrade that nobody wants as if it was none; llhttp reads nothing behind it."""
-        self.cycle.keep_alive = False
-        self._deaf = True
+        return not any(name in FRAMING for name, _ in self.headers)
 
     @property
     def unsettled(self) -> bool:
@@ -160,7 +185,7 @@ class GatewayProtocol(HttpToolsProtocol):
         if self.waits_for_head:
             if not in_body:  # else it was answered early, and has its record
                 self._note_refusal()
-                self._write_refusal()
+                self.transport.write(bad_request(self.headers or []))
             self.linger()
             return
         cycle = self.cycle
@@ -180,16 +205,6 @@ class GatewayProtocol(HttpToolsProtocol):
             self.transport.write_eof()
         self.flow.resume_reading()
         self.loop.call_later(_LINGER, self.transport.close)
-
-    def _write_refusal(self) -> None:
-        headers, body = refusal(errors.BAD_REQUEST, accept_of(self.headers or []))
-        headers += [
-            (b"date", formatdate(time.time(), usegmt=True).encode()),
-            (b"content-length", str(len(body)).encode()),
-            (b"connection", b"close"),
-        ]
-        lines = b"".join(b"%b: %b\r\n" % line for line in headers)
-        self.transport.write(STATUS_LINE[400] + lines + b"\r\n" + body)
 
     def _note_refusal(self, *, gone: bool = False) -> None:
         """Write the ERROR of a request that no application saw, with what of it was readable."""

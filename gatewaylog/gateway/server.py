@@ -15,6 +15,7 @@ import uvicorn
 from gatewaylog.exceptions import ConfigurationError, LogError
 from gatewaylog.gateway.admin import listen
 from gatewaylog.gateway.protocol import GatewayProtocol
+from gatewaylog.gateway.session import SessionProtocol
 
 if TYPE_CHECKING:
     import socket
@@ -163,7 +164,7 @@ def uvicorn_config(serving: Serving, server: ServerConfig) -> uvicorn.Config:
         serving,
         interface="asgi3",
         http=GatewayProtocol,
-        ws="websockets-sansio",
+        ws=SessionProtocol,
         loop="auto",
         lifespan="off",
         log_config=None,
