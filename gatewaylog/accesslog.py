@@ -110,7 +110,6 @@ class AccessLog:
         self._pseudonymous = _pseudonymous(pseudonyms, pseudonym_key)
         self._format = FORMATS[format](options)
         self._here = _Here()
-        self.written = 0  # events, for the metrics
         self.sink = _sink(log)
         # Begun and not ended. Some servers end with calls that they never finish nor cancel.
         self.unfinished: set[Exchange] = set()
@@ -119,7 +118,9 @@ class AccessLog:
 
     def _forked(self) -> None:
         self._here = _Here()
-        self.unfinished = set()  # what runs now is the parent's
+        for exchange in self.unfinished:
+            exchange.ended = True  # in this process: to end it is the parent's affair
+        self.unfinished = set()
 
     def _leave(self) -> None:
         for exchange in tuple(self.unfinished):
@@ -129,17 +130,17 @@ class AccessLog:
         """Write one event; when this returns its line is in the kernel, or counted as lost."""
         if self._pseudonymous:
             event = self._with_pseudonyms(event)
-        self.sink.write(self._format.encode(event, self.clock.wall(), self._thread()))
-        self.written += 1
-
-    def _thread(self) -> str:
-        """Return `process-thread` as the prefix has it, the last 20 characters."""
         try:
-            return self._here.label
+            thread = self._here.label
         except AttributeError:
-            name = f"{os.getpid()}-{threading.current_thread().name}"
-            self._here.label = prefix_text(name[-20:])
-            return self._here.label
+            thread = self._name_thread()
+        self.sink.write(self._format.encode(event, self.clock.wall(), thread))
+
+    def _name_thread(self) -> str:
+        """Return `process-thread` as the prefix has it, the last 20 characters."""
+        name = f"{os.getpid()}-{threading.current_thread().name}"
+        self._here.label = prefix_text(name[-20:])
+        return self._here.label
 
     def _with_pseudonyms(self, event: Event) -> Event:
         changed = {

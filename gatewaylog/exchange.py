@@ -37,6 +37,8 @@ _UNANSWERED: dict[Outcome, Failure] = {
 # Makes an event from all of its values: a NamedTuple's own __new__, which looks for defaults,
 # takes twice as long (benchmarks/event_cost.py).
 _event = tuple.__new__
+# An application's own answers that may be ERRORs.
+_REFUSALS = frozenset((401, 403, 404))
 _FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 running: ContextVar[Exchange | None] = ContextVar("gatewaylog.exchange", default=None)
 
@@ -213,7 +215,10 @@ class Exchange:
         self._log.unfinished.discard(self)
         if outcome == "complete" and self.broke is not None:
             outcome = self.broke
-        failure = self._why(outcome)
+        if outcome == "complete" and self.failure is None and self._rules is which_failure:
+            failure = which_failure(self)
+        else:
+            failure = self._why(outcome)
         if failure is not None and self._verbosity != "off":
             self._log.write(self._error(failure, outcome))
         elif failure is None and self._verbosity == "events":
@@ -328,7 +333,7 @@ def which_failure(exchange: Exchange) -> Failure | None:
     is an ERROR of `_auth_failure_handler_`, its 404 outside of every API one of `main`; any other
     answer is a REQUEST_COMPLETE.
     """
-    if exchange.backend_status is not None:
+    if exchange.backend_status is not None or exchange.status not in _REFUSALS:
         return None
     if exchange.status == errors.INVALID_CREDENTIALS.status:
         return errors.INVALID_CREDENTIALS

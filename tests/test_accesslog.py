@@ -51,13 +51,6 @@ def test_a_sink_is_used_as_it_is() -> None:
     assert AccessLog(sink).sink is sink
 
 
-def test_events_are_counted() -> None:
-    log = AccessLog(MemorySink())
-    log.write(IncomingRequest())
-    log.write(RequestComplete())
-    assert log.written == 2
-
-
 def test_the_default_file_stands_in_the_working_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,11 +15,13 @@ class Loss:
         self._name = name
         self._unsaid = 0
         self.total = 0
+        self.lasts = False  # lines were lost that `over` has not told of
 
     def count(self, error: OSError) -> None:
         """Count one line that `error` kept out; the first of a row is said at once."""
         self.total += 1
         self._unsaid += 1
+        self.lasts = True
         if self._unsaid == 1:
             notice(f"can't write {self._name}: {error.strerror}; events are lost until it can")
 
@@ -28,8 +30,4 @@ class Loss:
         if self._unsaid:
             notice(f"{self._unsaid} events were not written to {self._name}")
             self._unsaid = 0
-
-    @property
-    def lasts(self) -> bool:
-        """Whether lines were lost that `over` has not told of."""
-        return self._unsaid > 0
+            self.lasts = False
