@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 from urllib.parse import quote_from_bytes
 
 from gatewaylog.middleware.opening import Headers, Opening
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-    from gatewaylog.accesslog import AccessLog
+    from gatewaylog.accesslog import AccessLog, LogOptions
     from gatewaylog.exchange import Exchange, Rules
     from gatewaylog.middleware.forwarded import TrustedProxies
     from gatewaylog.sinks import Sink
@@ -50,7 +50,7 @@ class AccessLogMiddleware:
         apis: Mapping[str, str] | None = None,
         trusted_proxies: Iterable[str] | TrustedProxies = (),
         terminal: Rules | None = None,
-        **options: Any,
+        **options: Unpack[LogOptions],
     ) -> None:
         self.app = app
         self._opening = Opening(
