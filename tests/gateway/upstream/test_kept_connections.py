@@ -22,7 +22,8 @@ from scripted import (
     whole,
 )
 
-from gatewaylog.exceptions import ConnectionClosed
+from gatewaylog.exceptions import ConnectionClosed, ResponseTimeout
+from gatewaylog.gateway.upstream import Timeouts
 from gatewaylog.gateway.upstream.httptools_engine import HttptoolsEngine
 
 if TYPE_CHECKING:
@@ -274,3 +275,29 @@ async def test_closing_the_engine_closes_what_rests_and_later_what_runs(
     gate.set()
     await whole(await slow)
     assert resting(ours) == 0
+
+
+async def test_a_reused_connection_keeps_the_time_of_its_new_request(
+    ours: HttptoolsEngine, backend: StartBackend
+) -> None:
+    async def play(wire: Wire) -> None:
+        await wire.head()
+        await wire.send(HELLO)
+        await wire.until_closed()
+
+    server = await backend(play)
+    await whole(await get(ours, server.origin))
+    with pytest.raises(ResponseTimeout):
+        await get(ours, server.origin, timeouts=Timeouts(response=0.1))
+    assert len(server.wires) == 1
+
+
+async def test_a_connection_that_is_being_closed_is_not_taken(
+    ours: HttptoolsEngine, backend: StartBackend
+) -> None:
+    server = await backend(answers(HELLO))
+    await whole(await get(ours, server.origin))
+    ((connection,),) = ours._kept._resting.values()
+    connection.data_received(b"junk")
+    assert await whole(await get(ours, server.origin, method=b"POST")) == b"hello"
+    assert len(server.wires) == 2
