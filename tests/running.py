@@ -73,6 +73,14 @@ def url_of(backend: Backend) -> str:
     return f"http://{backend.origin.host}:{backend.origin.port}"
 
 
+class PromptServer(GatewayServer):
+    """Notices within milliseconds that it should stop, for tests are many."""
+
+    async def main_loop(self) -> None:
+        while not self.should_exit:
+            await asyncio.sleep(0.005)
+
+
 class Running:
     """A gateway in this event loop."""
 
@@ -83,7 +91,7 @@ class Running:
         self.sockets = listeners(self.config.server.listen)
         self.where: int | str = _where(self.sockets[0].getsockname())
         self.serving = Serving(self.config, HttptoolsEngine())
-        self.server = GatewayServer(self.serving, self.load)
+        self.server = PromptServer(self.serving, self.load)
 
     def load(self) -> Config:
         return parse(tomllib.loads(self.text), file="gateway.toml", environ={})

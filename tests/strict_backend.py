@@ -19,7 +19,7 @@ _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _LINE = re.compile(rb"(%b) ([\x21-\x7e]+) HTTP/1\.1" % _TOKEN)
 _FIELD = re.compile(rb"(%b): ?([^\x00-\x08\x0a-\x1f\x7f]*)" % _TOKEN)
 _SIZE = re.compile(rb"([0-9a-f]{1,12})\r\n")
-_LENGTH = re.compile(rb"0|[1-9][0-9]{0,15}")
+_LENGTH = re.compile(rb"[0-9]{1,16}")
 
 
 class Offence(Exception):

@@ -23,14 +23,17 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
+    from gatewaylog.gateway.headers import Headers
     from gatewaylog.gateway.serving import Serving
 
 _MAX_HEAD = 64 * 1024  # bytes of a request's head that may wait for the rest of it
+_VERSIONS = frozenset(("1.0", "1.1"))
 _LINGER = 2.0  # seconds that a client gets to read an answer that its request was not awaited for
 _REQUEST_LINE = re.compile(
     rb"(?P<method>[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}) (?P<target>[^\n]*?)"
     rb"(?: HTTP/[0-9.]{1,8})?\r?(?:\n|\Z)"
 )
+_LINE = re.compile(rb"\n([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n]*?)[ \t]*(?=\r?\n)")
 
 
 class GatewayProtocol(HttpToolsProtocol):
@@ -97,6 +100,8 @@ class GatewayProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Hand the request over, with its target as it was sent."""
+        if self.parser.get_http_version() not in _VERSIONS:
+            raise ValueError("another version of HTTP")  # ends in send_400_response
         self.scope[TARGET] = self.url  # type: ignore[literal-required]
         self._upgrading = self.parser.should_upgrade()
         self._websocket = self._upgrading and self._opens_websocket()
@@ -209,26 +214,29 @@ class GatewayProtocol(HttpToolsProtocol):
     def _note_refusal(self, *, gone: bool = False) -> None:
         """Write the ERROR of a request that no application saw, with what of it was readable."""
         begun, self._begun = self._begun, False
-        method, target = self._readable(begun=begun)
+        method, target, headers = self._readable(begun=begun)
         scope: dict[str, Any] = {
             "type": "http",
             "method": method,
             "client": self.client,
-            "headers": self.headers if begun else [],
+            "headers": headers,
             TARGET: target,
         }
         self.app.refused(scope, gone=gone)
 
-    def _readable(self, *, begun: bool) -> tuple[str | None, bytes]:
-        """Return method and target of a request that llhttp may not have read so far."""
+    def _readable(self, *, begun: bool) -> tuple[str | None, bytes, Headers]:
+        """Return method, target and header lines of a request that llhttp may not have read so
+        far: it keeps the last line, and what an odd byte follows.
+        """
         line = None
         if not (begun and self._torn):
             line = _REQUEST_LINE.match(self._begins.lstrip(b"\r\n"))
         if line is not None:
-            return line["method"].decode("ascii"), line["target"]
+            lines = [(name.lower(), value) for name, value in _LINE.findall(self._begins)]
+            return line["method"].decode("ascii"), line["target"], lines
         if begun and self.url:
-            return self.parser.get_method().decode("ascii"), self.url
-        return None, b""
+            return self.parser.get_method().decode("ascii"), self.url, self.headers
+        return None, b"", []
 
     def silent_too_long(self, now: float, seconds: float) -> None:
         """Close the connection of a client that has not sent a whole request for too long."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 _ABSOLUTE = re.compile(rb"[Hh][Tt][Tt][Pp][Ss]?://([^/?#]*)(.*)", re.DOTALL)
 _HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
 ASTERISK = b"*"
+_LONGEST = 18  # digits of a length
 
 
 class Target(NamedTuple):
@@ -57,7 +58,7 @@ def framing_of(scope: Any, target: Target) -> Framing | None:
     """Return what the lines say, None where different programs could read them differently.
 
     Exactly one Host, the same as an absolute target's; one Content-Length of digits at most;
-    Transfer-Encoding `chunked` alone and once, and not beside a Content-Length
+    Transfer-Encoding `chunked` alone and once, not beside a Content-Length nor in HTTP/1.0
     (RFC 9112 §3.2, §6.1, §6.3).
     """
     host = length = accept = None
@@ -68,7 +69,7 @@ def framing_of(scope: Any, target: Target) -> Framing | None:
                 return None
             host = value
         elif name == b"content-length":
-            if length is not None or not value.isdigit():
+            if length is not None or not value.isdigit() or len(value) > _LONGEST:
                 return None
             length = int(value)
         elif name == b"transfer-encoding":
@@ -77,7 +78,9 @@ def framing_of(scope: Any, target: Target) -> Framing | None:
             chunked = True
         elif name == b"accept":
             accept = value
-    if not _is_host(host, target) or (chunked and length is not None):
+    if not _is_host(host, target):
+        return None
+    if chunked and (length is not None or scope["http_version"] == "1.0"):
         return None
     has_body = chunked or bool(length) or not scope["http_version"].startswith("1")
     return Framing(host or b"", length, has_body, accept)

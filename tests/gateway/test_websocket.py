@@ -103,18 +103,21 @@ async def test_a_bare_question_mark_and_a_root_target_stay_in_the_log(tmp_path: 
 
 
 async def test_the_subprotocol_is_the_backends_choice(tmp_path: Path) -> None:
-    async with relaying(tmp_path, echo, subprotocols=["b", "a"]) as (gateway, _):
-        async with connect(
-            url(gateway), subprotocols=[Subprotocol(name) for name in "abc"]
-        ) as session:
-            assert session.subprotocol == "b"
+    offered = [Subprotocol(name) for name in "abc"]
+    async with (
+        relaying(tmp_path, echo, subprotocols=["b", "a"]) as (gateway, _),
+        connect(url(gateway), subprotocols=offered) as session,
+    ):
+        assert session.subprotocol == "b"
 
 
 async def test_no_subprotocol_is_none(tmp_path: Path) -> None:
     offered = [Subprotocol("a")]
-    async with relaying(tmp_path, echo) as (gateway, _):
-        async with connect(url(gateway), subprotocols=offered) as session:
-            assert session.subprotocol is None
+    async with (
+        relaying(tmp_path, echo) as (gateway, _),
+        connect(url(gateway), subprotocols=offered) as session,
+    ):
+        assert session.subprotocol is None
 
 
 async def test_header_lines_of_the_backends_answer_reach_the_client(tmp_path: Path) -> None:
