@@ -6,7 +6,6 @@ them, the moment a client goes away, and HTTP/1.0 clients, to which nothing may 
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, cast
 
 import httptools
@@ -15,6 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from gatewaylog.gateway.answers import bad_request
 from gatewaylog.gateway.client import CONNECTION, MALFORMED
 from gatewaylog.gateway.cycle import GatewayCycle
+from gatewaylog.gateway.fragments import Fragment, fragment
 from gatewaylog.gateway.resumed import FRAMING, read_on
 from gatewaylog.gateway.session import SessionProtocol
 from gatewaylog.middleware.asgi import TARGET
@@ -23,17 +23,11 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-    from gatewaylog.gateway.headers import Headers
     from gatewaylog.gateway.serving import Serving
 
-_MAX_HEAD = 64 * 1024  # bytes of a request's head that may wait for the rest of it
+_MAX_HEAD = 64 * 1024  # bytes of a request's head
 _VERSIONS = frozenset(("1.0", "1.1"))
 _LINGER = 2.0  # seconds that a client gets to read an answer that its request was not awaited for
-_REQUEST_LINE = re.compile(
-    rb"(?P<method>[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}) (?P<target>[^\n]*?)"
-    rb"(?: HTTP/[0-9.]{1,8})?\r?(?:\n|\Z)"
-)
-_LINE = re.compile(rb"\n([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n]*?)[ \t]*(?=\r?\n)")
 
 
 class GatewayProtocol(HttpToolsProtocol):
@@ -46,6 +40,7 @@ class GatewayProtocol(HttpToolsProtocol):
     _between = True  # the last request is whole, no further one has begun
     _begins = b""  # bytes that begin with the current request's first, while its head comes
     _torn = False  # `_begins` is not that, as another request's end came with it
+    _large = False  # so much came at once that a too large head may be in it
     _unread = 0  # bytes of a body's framing since a piece of the body
     _upgrading = False  # the current request asks for another protocol
     _websocket = False  # namely for a WebSocket
@@ -80,6 +75,8 @@ class GatewayProtocol(HttpToolsProtocol):
             self._begins = data
         else:
             self._unread += len(data)
+        if len(data) > _MAX_HEAD:
+            self._large = True
         self._unset_keepalive_if_required()
         try:
             self.parser.feed_data(data)
@@ -102,13 +99,15 @@ class GatewayProtocol(HttpToolsProtocol):
         """Hand the request over, with its target as it was sent."""
         if self.parser.get_http_version() not in _VERSIONS:
             raise ValueError("another version of HTTP")  # ends in send_400_response
+        if (self._torn or self._large) and self._head_size() > _MAX_HEAD:
+            raise ValueError("a head too large")
         self.scope[TARGET] = self.url  # type: ignore[literal-required]
         self._upgrading = self.parser.should_upgrade()
         self._websocket = self._upgrading and self._opens_websocket()
         if not self.url.startswith(b"/"):
             self.url = b"/"  # uvicorn can't parse every form; the target tells
         super().on_headers_complete()
-        self._begun = False
+        self._begun = self._large = False
         self._begins = b""
         self._unread = 0
         self.headers = []  # for trailers, which are no header lines (RFC 9110 §6.5.1)
@@ -118,6 +117,9 @@ class GatewayProtocol(HttpToolsProtocol):
             cycle.__class__ = GatewayCycle
             if cycle.scope["http_version"] == "1.0":
                 cycle.waiting_for_100_continue = False  # RFC 9110 §10.1.1
+
+    def _head_size(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body."""
@@ -214,29 +216,22 @@ class GatewayProtocol(HttpToolsProtocol):
     def _note_refusal(self, *, gone: bool = False) -> None:
         """Write the ERROR of a request that no application saw, with what of it was readable."""
         begun, self._begun = self._begun, False
-        method, target, headers = self._readable(begun=begun)
+        seen = self._readable(begun=begun)
         scope: dict[str, Any] = {
             "type": "http",
-            "method": method,
+            "method": seen.method,
             "client": self.client,
-            "headers": headers,
-            TARGET: target,
+            "headers": seen.headers,
+            TARGET: seen.target,
         }
         self.app.refused(scope, gone=gone)
 
-    def _readable(self, *, begun: bool) -> tuple[str | None, bytes, Headers]:
-        """Return method, target and header lines of a request that llhttp may not have read so
-        far: it keeps the last line, and what an odd byte follows.
-        """
-        line = None
-        if not (begun and self._torn):
-            line = _REQUEST_LINE.match(self._begins.lstrip(b"\r\n"))
-        if line is not None:
-            lines = [(name.lower(), value) for name, value in _LINE.findall(self._begins)]
-            return line["method"].decode("ascii"), line["target"], lines
-        if begun and self.url:
-            return self.parser.get_method().decode("ascii"), self.url, self.headers
-        return None, b"", []
+    def _readable(self, *, begun: bool) -> Fragment:
+        """Return what is to be seen of the request that came last."""
+        found = None if begun and self._torn else fragment(self._begins)
+        if found is None and begun and self.url:
+            found = Fragment(self.parser.get_method().decode("ascii"), self.url, self.headers)
+        return found or Fragment()
 
     def silent_too_long(self, now: float, seconds: float) -> None:
         """Close the connection of a client that has not sent a whole request for too long."""

@@ -78,11 +78,10 @@ def framing_of(scope: Any, target: Target) -> Framing | None:
             chunked = True
         elif name == b"accept":
             accept = value
-    if not _is_host(host, target):
+    version: str = scope["http_version"]
+    if not _is_host(host, target) or (chunked and (length is not None or version == "1.0")):
         return None
-    if chunked and (length is not None or scope["http_version"] == "1.0"):
-        return None
-    has_body = chunked or bool(length) or not scope["http_version"].startswith("1")
+    has_body = chunked or bool(length) or not version.startswith("1")
     return Framing(host or b"", length, has_body, accept)
 
 

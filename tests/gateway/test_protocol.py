@@ -120,6 +120,23 @@ async def test_a_head_without_an_end_is_refused_before_it_grows(tmp_path: Path, 
     assert gateway.log.error().request_in_url is not None
 
 
+@pytest.mark.parametrize("behind", [b"", request(b"/echo/good")])
+async def test_a_head_of_64_kib_is_the_largest_however_it_arrives(
+    tmp_path: Path, behind: bytes
+) -> None:
+    async with StrictBackend() as backend, running(toml(tmp_path, api(backend.url))) as gateway:
+        for size, status in ((63_000, 200), (66_000, 400)):
+            async with gateway.client() as client:
+                await client.send(behind + request(b"/echo/large", b"X: " + b"y" * size))
+                if behind:
+                    assert (await client.answer()).status == 200
+                if status == 200 or not behind:
+                    assert (await client.answer()).status == status
+                else:  # it is not answered once another answer is under way
+                    assert b"HTTP/1.1 200" not in await client.rest()
+    assert [received.target for received in backend.requests].count(b"/large") == 1
+
+
 async def test_the_record_of_a_refused_request_has_what_could_be_read(tmp_path: Path) -> None:
     sent = request(b"/echo/a?b=c&token=secret", b"User-Agent: ua", b"X\x00: y", method=b"PROPFIND")
     async with StrictBackend() as backend, running(toml(tmp_path, api(backend.url))) as gateway:
