@@ -5,6 +5,7 @@ The tree is the documentation: catch a branch to handle all that hangs from it.
 GatewaylogError
 ├── ConfigurationError        a file or an option is wrong; nothing was started
 ├── LogError                  the log can't be opened as asked
+├── ReaderError               a log can't be read: missing, no permission
 └── UpstreamError             a backend did not answer as HTTP wants it
     ├── ConnectError          no connection: refused, unreachable, no such name, TLS failed
     ├── ConnectTimeout        no connection in time
@@ -31,6 +32,13 @@ class ConfigurationError(GatewaylogError):
 
 class LogError(GatewaylogError):
     """The log can't be opened as asked: a symbolic link, another owner's file, no permission."""
+
+
+class ReaderError(GatewaylogError):
+    """A log can't be read: missing, no permission, or what unpacks it is not installed.
+
+    The message is one line that names the file. Lines that can't be read are no error.
+    """
 
 
 class UpstreamError(GatewaylogError):

@@ -1,0 +1,25 @@
+"""Logs read back: which files, their lines oldest or newest first, what is written meanwhile."""
+
+from __future__ import annotations
+
+from gatewaylog.reader.blocks import LONGEST, Block, blocks_of
+from gatewaylog.reader.files import find
+from gatewaylog.reader.lines import Entry, entries_in
+from gatewaylog.reader.reading import Reading, entries, lines_of, read
+from gatewaylog.reader.sources import Source
+from gatewaylog.reader.times import time_of
+
+__all__ = [
+    "LONGEST",
+    "Block",
+    "Entry",
+    "Reading",
+    "Source",
+    "blocks_of",
+    "entries",
+    "entries_in",
+    "find",
+    "lines_of",
+    "read",
+    "time_of",
+]

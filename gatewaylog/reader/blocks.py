@@ -1,0 +1,112 @@
+"""Lines in blocks of many, forwards and backwards, so that a search can look at bytes first."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from gatewaylog.exceptions import ReaderError
+from gatewaylog.reader.sources import PIECE, Source, asking
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LONGEST = 1024 * 1024  # bytes of a line; what is longer is cut there
+
+
+class Block(NamedTuple):
+    """Whole lines that stand behind each other, in the source's order.
+
+    Each ends with its line feed but perhaps the source's last. A line over LONGEST bytes is a
+    block of its own: `raw` holds its begin, `size` tells how many bytes of the source it takes.
+    `number` is the first line's, 0 where it is not known since the source is read backwards.
+    """
+
+    source: Source
+    offset: int
+    raw: bytes
+    number: int
+    size: int
+
+    @property
+    def is_cut(self) -> bool:
+        """Tell whether this is the begin of one line that is too long."""
+        return self.size != len(self.raw)
+
+
+def blocks_of(source: Source, *, newest_first: bool = False, size: int = PIECE) -> Iterator[Block]:
+    """Yield all that a source holds, from its end where `newest_first`.
+
+    Memory stays under a few times `size` and LONGEST whatever the source's size.
+    """
+    return _backwards(source, size) if newest_first else _forwards(source, size)
+
+
+def _forwards(source: Source, size: int) -> Iterator[Block]:
+    offset, number, rest = 0, 1, b""
+    pieces = source.pieces(size)
+    piece = next(pieces, b"")
+    while piece:
+        if end := piece.rfind(b"\n") + 1:
+            raw, rest, piece = rest + piece[:end], piece[end:], b""
+            yield Block(source, offset, raw, number, len(raw))
+            offset, number = offset + len(raw), number + raw.count(b"\n")
+        else:
+            rest, piece = rest + piece, b""
+        if len(rest) > LONGEST:
+            skipped, piece = _rest_of_line(pieces)
+            yield Block(source, offset, rest[:LONGEST], number, len(rest) + skipped)
+            offset, number, rest = offset + len(rest) + skipped, number + 1, b""
+        piece = piece or next(pieces, b"")
+    if rest:
+        yield Block(source, offset, rest, number, len(rest))
+
+
+def _rest_of_line(pieces: Iterator[bytes]) -> tuple[int, bytes]:
+    """Pass over what is left of a line; return its length and what was read behind it."""
+    skipped = 0
+    for piece in pieces:
+        if end := piece.find(b"\n") + 1:
+            return skipped + end, piece[end:]
+        skipped += len(piece)
+    return skipped, b""
+
+
+def _backwards(source: Source, size: int) -> Iterator[Block]:
+    with source.seekable() as file:
+        fd = file.fileno()
+        at = stop = os.fstat(fd).st_size  # what stands from `stop` on has been yielded
+        rest = b""  # what stands from `at` to `stop`
+        while at:
+            begin = max(0, at - size)
+            piece = _read(source, fd, begin, at)
+            # The line feed right before `stop` ends the last line; it begins none.
+            first = piece.find(b"\n", 0, len(piece) - (not rest)) + 1 if begin else 0
+            if first or not begin:
+                raw, rest, stop = piece[first:] + rest, piece[:first], begin + first
+                yield Block(source, stop, raw, 0, len(raw))
+            else:
+                rest = piece + rest
+            at = begin
+            if len(rest) > LONGEST + 1:
+                at = _begin_of_line(source, fd, at, size)
+                yield Block(source, at, _read(source, fd, at, at + LONGEST), 0, stop - at)
+                stop, rest = at, b""
+
+
+def _begin_of_line(source: Source, fd: int, at: int, size: int) -> int:
+    """Return where the line begins that `at` is in."""
+    while at:
+        begin = max(0, at - size)
+        if found := _read(source, fd, begin, at).rfind(b"\n") + 1:
+            return begin + found
+        at = begin
+    return 0
+
+
+def _read(source: Source, fd: int, begin: int, end: int) -> bytes:
+    with asking(source.name):
+        piece = os.pread(fd, end - begin, begin)
+    if len(piece) != end - begin:
+        raise ReaderError(f"{source.name}: was cut short while it was read")
+    return piece
