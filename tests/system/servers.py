@@ -61,6 +61,7 @@ class Program:
         try:
             wait_for(self._answers_or_died)
             assert self.process.poll() is None, f"did not start:\n{self.output}"
+            wait_for(self._has_its_workers)
         except BaseException:
             self.kill()
             raise
@@ -75,6 +76,11 @@ class Program:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
             return True
         return False
+
+    def _has_its_workers(self) -> bool:
+        """Say whether granian has all of its workers: one that is just starting misses SIGTERM."""
+        output = self.output
+        return output.count("Started worker-") == output.count("Spawning worker-")
 
     @property
     def output(self) -> str:
