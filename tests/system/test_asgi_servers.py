@@ -96,7 +96,8 @@ def test_an_exception_is_an_error_and_the_client_gets_a_500(server: Program) -> 
 
 
 def test_an_exception_behind_the_head_breaks_the_answer_off(server: Program) -> None:
-    with server.connect(b"GET /broken HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n") as connection:
+    request = b"GET /broken HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+    with server.connect(request) as connection:
         answer = b"".join(iter(lambda: connection.recv(4096), b""))
     assert answer.startswith(b"HTTP/1.1 200")
     end = complete(server.exchange("/broken"))

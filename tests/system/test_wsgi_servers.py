@@ -141,7 +141,8 @@ def test_an_exception_that_reaches_the_server_is_an_error(server: Program) -> No
 
 
 def test_an_exception_behind_the_head_breaks_the_answer_off(server: Program) -> None:
-    with server.connect(b"GET /broken HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n") as connection:
+    request = b"GET /broken HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+    with server.connect(request) as connection:
         answer = b"".join(iter(lambda: connection.recv(4096), b""))
     assert answer.startswith(b"HTTP/1.1 200")
     end = complete(server.exchange("/broken"))
