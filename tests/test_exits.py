@@ -15,7 +15,7 @@ from gatewaylog.testing import CapturedLog
 
 ROOT = Path(__file__).parent.parent
 _OPEN = """
-import multiprocessing, multiprocessing.util, os, sys, threading
+import os, sys
 from gatewaylog.middleware.wsgi import AccessLogMiddleware
 
 def app(environ, start_response):
@@ -51,6 +51,7 @@ def log_of(code: str, folder: Path, status: int = 0) -> CapturedLog:
         "leave_open('/a')",
         "leave_open('/a'); sys.exit(0)",
         # The child of a fork leaves by os._exit, as multiprocessing has it.
+        "import multiprocessing, multiprocessing.util\n"
         "child = multiprocessing.get_context('fork').Process(target=leave_open, args=['/a'])\n"
         "child.start(); child.join()",
     ],
@@ -79,6 +80,12 @@ def test_a_call_that_has_ended_is_not_ended_again(tmp_path: Path) -> None:
     log = log_of("leave_open('/a'); list(kept[1]); kept[1].close()", tmp_path)
     log.assert_all_paired()
     assert log.assert_complete(status=200).outcome == "complete"
+
+
+def test_a_log_keeps_no_call_that_has_ended(tmp_path: Path) -> None:
+    code = "leave_open('/a'); log = kept[0].log; print(len(log.unfinished), file=open('n', 'w'))\n"
+    log_of(code + "kept[1].close(); print(len(log.unfinished), file=open('n', 'a'))", tmp_path)
+    assert (tmp_path / "n").read_text().split() == ["1", "0"]
 
 
 def test_an_object_that_is_gone_is_not_kept_for_the_exit() -> None:

@@ -119,7 +119,7 @@ def raising(app: Any) -> Any:
         if environ["PATH_INFO"] == "/raise":
             raise RuntimeError("boom")
         if environ["PATH_INFO"] == "/list":
-            start_response("200 OK", [("Content-Length", "4")])
+            start_response("200 OK", [])
             return [b"li", b"st"]
         result: Iterable[bytes] = app(environ, start_response)
         return result
