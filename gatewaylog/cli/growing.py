@@ -15,6 +15,7 @@ class GrowingFile:
     """The lines of a log, from its last ones on.
 
     A file that is not there yet is waited for by `fresh`; `last` raises FileNotFoundError.
+    To be closed.
     """
 
     def __init__(self, path: Path) -> None:
@@ -22,6 +23,12 @@ class GrowingFile:
         self._current: _Lines | None = None
         self._former: _Lines | None = None  # other processes may still be writing to it
         self._open()
+
+    def close(self) -> None:
+        """Close the file, and the one that had its name before."""
+        for lines in (self._former, self._current):
+            if lines is not None:
+                lines.close()
 
     @property
     def is_open(self) -> bool:

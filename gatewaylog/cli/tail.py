@@ -58,9 +58,10 @@ def run(options: Namespace) -> int:
     paths = options.file or [_usual()]
     screen = _Screen(several=len(paths) > 1, colour=wants_colour(refused=options.no_colour))
     try:
-        files = [file for path in paths if (file := _begun(path, options, screen)) is not None]
-        if options.follow and files:
-            _follow(files, screen)
+        with contextlib.ExitStack() as closing:
+            files = [_begun(path, options, screen, closing) for path in paths]
+            if options.follow:
+                _follow([file for file in files if file is not None], screen)
     except KeyboardInterrupt:
         if not options.follow:
             raise
@@ -95,8 +96,10 @@ class _Screen:
         sys.stdout.flush()
 
 
-def _begun(path: Path, options: Namespace, screen: _Screen) -> GrowingFile | None:
-    """Show a file's last events; return it where it can be followed."""
+def _begun(
+    path: Path, options: Namespace, screen: _Screen, closing: contextlib.ExitStack
+) -> GrowingFile | None:
+    """Show a file's last events; return it, to be closed, where it can be followed."""
     if path == _STANDARD_INPUT:
         _show_stream(path, sys.stdin.buffer, options, screen)
         return None
@@ -104,7 +107,7 @@ def _begun(path: Path, options: Namespace, screen: _Screen) -> GrowingFile | Non
         with path.open("rb") as stream:
             _show_stream(path, stream, options, screen)
         return None
-    file = GrowingFile(path)
+    file = closing.enter_context(contextlib.closing(GrowingFile(path)))
     if not options.follow:
         screen.show(path, file.last(options.n, partial=True))
     elif file.is_open:
@@ -129,6 +132,6 @@ def _follow(files: list[GrowingFile], screen: _Screen) -> None:
         output = sys.stdout.fileno()
         if stat.S_ISFIFO(os.fstat(output).st_mode):
             reader.register(output, 0)
-    while not reader.poll(_LOOK_EVERY):
+    while files and not reader.poll(_LOOK_EVERY):
         for file in files:
             screen.show(file.path, file.fresh())

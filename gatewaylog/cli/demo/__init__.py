@@ -52,7 +52,9 @@ def _port(text: str) -> int:
 
 def run(options: Namespace) -> int:
     """Run until Ctrl-C or SIGTERM."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # until the server takes both
+    for number in (signal.SIGTERM, signal.SIGHUP):  # until the server takes them
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt), _folder(options.folder) as folder:
         _run(folder, options.port, kept=options.folder is not None)
     print("\nThe demo is over.")

@@ -1,0 +1,248 @@
+"""`gatewaylog`: what all verbs have in common, and the small ones."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import signal
+import socket
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from processes import COMMAND, environment, gatewaylog, said_once, started
+
+import gatewaylog as package
+from gatewaylog.cli import run
+from gatewaylog.cli.verbs import VERBS
+from gatewaylog.gateway.config import parse
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest import CaptureFixture, MonkeyPatch  # noqa: PT013
+
+
+class Told:
+    """What `run` gave in this process."""
+
+    def __init__(self, capsys: CaptureFixture[str], *arguments: str) -> None:
+        self.status = run(arguments)
+        self.out, self.err = capsys.readouterr()
+
+
+def test_help_lists_every_verb_on_a_line_of_its_own(capsys: CaptureFixture[str]) -> None:
+    told = Told(capsys, "--help")
+    assert told.status == 0
+    for name, tells in VERBS.items():
+        assert f"\n  {name:<12}{tells}\n" in told.out
+    assert max(map(len, told.out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_help_of_a_verb_has_an_example(verb: str, capsys: CaptureFixture[str]) -> None:
+    told = Told(capsys, verb, "--help")
+    assert told.status == 0
+    assert re.search(rf"^example:\n  .*gatewaylog {verb}", told.out, re.MULTILINE)
+    assert max(map(len, told.out.splitlines())) <= 100
+
+
+def test_version_is_the_package_s(capsys: CaptureFixture[str]) -> None:
+    told = Told(capsys, "--version")
+    assert (told.status, told.out) == (0, f"gatewaylog {package.__version__}\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        ((), "gatewaylog: which verb? gatewaylog --help lists them"),
+        (("--verbose",), "gatewaylog: unrecognized arguments: --verbose"),
+        (("srve",), "gatewaylog: there is no verb 'srve'; did you mean serve?"),
+        (("xyz\n",), f"gatewaylog: there is no verb 'xyz\\\\n'; there are {', '.join(VERBS)}"),
+        (
+            ("serve",),
+            "gatewaylog: serve: the following arguments are required: FILE"
+            " (see gatewaylog serve --help)",
+        ),
+        (
+            ("tail", "-n", "many"),
+            "gatewaylog: tail: argument -n: must be a whole number, 0 or more"
+            " (see gatewaylog tail --help)",
+        ),
+    ],
+)
+def test_a_wrong_call_is_one_line_and_status_2(
+    arguments: tuple[str, ...], line: str, capsys: CaptureFixture[str]
+) -> None:
+    told = Told(capsys, *arguments)
+    assert (told.status, told.out) == (2, "")
+    assert told.err.replace("\\n", "\\\\n") == line + "\n"
+
+
+def test_a_fault_of_its_own_is_one_line_too(
+    capsys: CaptureFixture[str], monkeypatch: MonkeyPatch
+) -> None:
+    def broken(text: str) -> str:
+        raise LookupError(text)
+
+    monkeypatch.setattr("gatewaylog.cli.keys.new_key", lambda: broken("odd"))
+    told = Told(capsys, "keys", "new")
+    assert told.status == 70
+    (line,) = told.err.splitlines()
+    assert line.startswith("gatewaylog: a fault of gatewaylog's own, LookupError: odd; ")
+    monkeypatch.setenv("GATEWAYLOG_TRACEBACK", "1")
+    with pytest.raises(LookupError):
+        run(["keys", "new"])
+
+
+def test_an_interrupt_leaves_with_the_status_that_shells_know(
+    capsys: CaptureFixture[str], monkeypatch: MonkeyPatch
+) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("gatewaylog.cli.keys.new_key", interrupted)
+    told = Told(capsys, "keys", "new")
+    assert (told.status, told.err) == (130, "")
+
+
+def test_output_that_nobody_can_take_is_told() -> None:
+    with open("/dev/full", "wb") as full:  # noqa: PTH123 - a device
+        done = subprocess.run(
+            [*COMMAND, "keys", "new"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment(),
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (2, "gatewaylog: No space left on device\n")
+
+
+def test_the_gateway_s_verbs_say_what_to_install_where_the_extra_is_missing() -> None:
+    without = (
+        "import sys; sys.modules['uvicorn'] = sys.modules['pydantic'] = None\n"
+        "from gatewaylog.cli import run; sys.exit(run(sys.argv[1:]))"
+    )
+    for verb in (["serve", "x"], ["check", "x"], ["demo"]):
+        done = subprocess.run(
+            [sys.executable, "-c", without, *verb], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 2
+        assert re.fullmatch(
+            rf"gatewaylog: {verb[0]} needs (uvicorn|pydantic), which is not installed:"
+            r" pip install 'gatewaylog\[gateway\]'\n",
+            done.stderr,
+        )
+
+
+def test_no_verb_loads_another_s_libraries() -> None:
+    code = (
+        "import sys; from gatewaylog.cli import run; run(['--help']); run(['keys', 'new']);"
+        "heavy = {'pydantic', 'uvicorn', 'httpx', 'httptools'} & set(sys.modules); sys.exit(heavy)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "set()\n")
+
+
+API = """
+[[api]]
+name = "Echo"
+context = "/echo"
+backend = "http://127.0.0.1:9"
+"""
+
+
+def test_check_says_that_a_configuration_is_good(
+    tmp_path: Path, capsys: CaptureFixture[str]
+) -> None:
+    file = tmp_path / "gateway.toml"
+    file.write_text(API)
+    told = Told(capsys, "check", str(file))
+    assert told.status == 0
+    assert told.out == f"{file}: good: 1 API, 0 applications\n"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_check_tells_every_problem_on_a_line(tmp_path: Path, capsys: CaptureFixture[str]) -> None:
+    file = tmp_path / "gateway.toml"
+    file.write_text(API + 'suspnd = 1.0\n[server]\nworkers = 0\nlisten = "\x7f"\n')
+    told = Told(capsys, "check", str(file))
+    assert (told.status, told.out) == (2, "")
+    assert len(told.err.splitlines()) == 1 or "\x7f" not in told.err
+    assert all(line.startswith(f"{file}: ") for line in told.err.splitlines())
+
+
+@pytest.mark.parametrize("verb", ["serve", "check"])
+def test_all_problems_are_told_and_nothing_is_started(
+    verb: str, tmp_path: Path, capsys: CaptureFixture[str]
+) -> None:
+    file = tmp_path / "gateway.toml"
+    file.write_text("[server]\nworkers = 0\n" + API + "suspnd = 1.0\n")
+    told = Told(capsys, verb, str(file))
+    assert (told.status, told.out) == (2, "")
+    assert told.err.splitlines() == [
+        f"{file}: server.workers: must be at least 1",
+        f"{file}: api[0].suspnd: unknown key; did you mean suspend?",
+    ]
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_serve_names_the_file_where_it_cannot_listen(
+    tmp_path: Path, capsys: CaptureFixture[str]
+) -> None:
+    file = tmp_path / "gateway.toml"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        file.write_text(
+            f'[server]\nlisten = "127.0.0.1:{port}"\n[log]\npath = "{tmp_path}/log"\n{API}'
+        )
+        told = Told(capsys, "serve", str(file))
+    assert told.status == 2
+    (line,) = told.err.splitlines()
+    assert line.startswith(f"{file}: server.listen: can't listen on 127.0.0.1:{port}: ")
+
+
+def test_serve_tells_of_a_log_that_cannot_be_opened(
+    tmp_path: Path, capsys: CaptureFixture[str]
+) -> None:
+    (tmp_path / "link").symlink_to("elsewhere")
+    file = tmp_path / "gateway.toml"
+    file.write_text(f'[server]\nlisten = "127.0.0.1:0"\n[log]\npath = "{tmp_path}/link"\n{API}')
+    told = Told(capsys, "serve", str(file))
+    assert told.status == 2
+    assert told.err == (f"gatewaylog: {tmp_path}/link: is a symbolic link; a log must be a file\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_serve_ends_with_status_0_at_a_signal(
+    tmp_path: Path, number: signal.Signals, workers: int
+) -> None:
+    (tmp_path / "gateway.toml").write_text(
+        f'[server]\nlisten = "127.0.0.1:0"\nworkers = {workers}\n{API}'
+    )
+    with started("serve", "gateway.toml", cwd=tmp_path) as serving:
+        port = int(serving.reads(r"listening on http://127\.0\.0\.1:(\d+)")[1])
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+            client.sendall(b"GET /nope HTTP/1.1\r\nHost: gw\r\nConnection: close\r\n\r\n")
+            assert client.recv(12) == b"HTTP/1.1 404"
+        assert serving.stopped_by(number) == 0
+        assert "Traceback" not in serving.text
+    assert (tmp_path / "logs" / "api-access.log").read_bytes().count(b"\n") == 1
+
+
+def test_a_new_key_is_the_one_whose_digest_is_told(capsys: CaptureFixture[str]) -> None:
+    told = Told(capsys, "keys", "new")
+    key, line = re.findall(r"^  (\S.*)$", told.out, re.MULTILINE)
+    digest = f"sha256:{hashlib.sha256(key.encode()).hexdigest()}"
+    assert line == f'keys = ["{digest}"]'
+    table = {"name": "a", "owner": "b", "keys": [digest]}
+    assert parse({"application": [table]}, file="x").application[0].keys == (digest,)
+    assert Told(capsys, "keys", "new").out != told.out
+
+
+def test_it_runs_as_a_module_and_by_its_name() -> None:
+    assert gatewaylog("--version").stdout == f"gatewaylog {package.__version__}\n"
+    assert said_once(gatewaylog("nothing")).startswith("gatewaylog: there is no verb 'nothing'")
