@@ -34,16 +34,18 @@ def backend(url: BackendUrl, tls_ca: str = "") -> Backend:
 
     Raises OSError or ssl.SSLError where that file has changed for the worse since its check.
     """
-    origin = Origin(
-        host=url.host,
-        port=url.port,
-        tls=tls_context(tls_ca) if url.scheme == "https" else None,
-        unix_path=url.unix_path or None,
-    )
+    tls = tls_context(tls_ca) if url.scheme == "https" else None
+    origin = _origin(url.host, url.port, tls, url.unix_path or None)
     base = str(url).removesuffix(url.path) if url.path else str(url)
     return Backend(
         url=str(url), base=base, path=url.path.encode(), host=url.authority.encode(), origin=origin
     )
+
+
+@functools.lru_cache(maxsize=4096)
+def _origin(host: str, port: int, tls: ssl.SSLContext | None, unix_path: str | None) -> Origin:
+    """Return one origin for one address, so that a reload finds the connections that were kept."""
+    return Origin(host=host, port=port, tls=tls, unix_path=unix_path)
 
 
 def tls_context(tls_ca: str = "") -> ssl.SSLContext:

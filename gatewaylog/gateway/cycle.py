@@ -6,6 +6,7 @@ here a head waits for the body that follows at once. An HTTP/1.0 client gets not
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
@@ -13,7 +14,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCy
 from gatewaylog.gateway.client import CONNECTION, FOLLOWED, MALFORMED
 
 if TYPE_CHECKING:
-    from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
+    from uvicorn._types import ASGI3Application, ASGIReceiveEvent, ASGISendEvent
 
     from gatewaylog.gateway.protocol import GatewayProtocol
 
@@ -31,6 +32,13 @@ class GatewayCycle(RequestResponseCycle):
 
     _held = b""  # a head that waits for its body
     _left: int | None = None  # bytes of the body still to come; None: not known
+
+    async def run(self, app: ASGI3Application, tasks: set[asyncio.Task[None]]) -> None:
+        """Serve the request, and leave the running tasks."""
+        try:
+            await self.run_asgi(app)
+        finally:
+            tasks.discard(cast("asyncio.Task[None]", asyncio.current_task()))
 
     async def receive(self) -> ASGIReceiveEvent:
         """Return the next message; of a body that can't be read, that it can't."""

@@ -132,8 +132,8 @@ class Forwarder:
             raise Unanswered(errors.SUSPENDED, self.balancer.retry_after(api))
         raise Unanswered(failure)
 
-    async def _send(self, request: Outgoing, backend: Backend, target: bytes) -> Response:
-        return await self.engine.send(
+    def _send(self, request: Outgoing, backend: Backend, target: bytes) -> Awaitable[Response]:
+        return self.engine.send(
             backend.origin,
             request.method.encode("ascii"),
             target,
@@ -154,7 +154,7 @@ def _url(backend: Backend, target: bytes) -> str:
 
 def _headers(request: Outgoing, backend: Backend) -> Headers:
     host = request.host if request.api.preserve_host else backend.host
-    return to_backend(request.headers, host, request.peer, request.dropped)
+    return to_backend(request.headers, host, request.host, request.peer, request.dropped)
 
 
 def _may_repeat(request: Outgoing, error: UpstreamError) -> bool:

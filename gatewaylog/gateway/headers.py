@@ -47,26 +47,20 @@ class Peer(NamedTuple):
     trusted: bool
 
 
-def to_backend(headers: Headers, host: bytes, peer: Peer, dropped: Iterable[bytes] = ()) -> Headers:
+def to_backend(
+    headers: Headers, host: bytes, client_host: bytes, peer: Peer, dropped: Iterable[bytes] = ()
+) -> Headers:
     """Return the header lines of a request as the backend gets them.
 
-    The client's come in their order and number; Host has the value `host`; those named in
-    `dropped` (a credential that was consumed), those of one hop and those that tell of the
-    client are left out. Then follow our own: Forwarded, X-Forwarded-*, Via.
+    The client's come in their order and number; Host has the value `host` in place of
+    `client_host`; those named in `dropped` (a credential that was consumed), those of one hop and
+    those that tell of the client are left out. Then follow our own: Forwarded, X-Forwarded-*, Via.
     """
     stopped = _stopped(headers, _STOPPED)
     if dropped:
         stopped = stopped.union(dropped)
-    lines: Headers = []
-    client_host = b""
-    for line in headers:
-        name = line[0]
-        if name in stopped:
-            continue
-        if name == b"host":
-            client_host = line[1]
-            line = (name, host)  # noqa: PLW2901 - the line that goes on
-        lines.append(line)
+    named = (b"host", host)
+    lines = [named if line[0] == b"host" else line for line in headers if line[0] not in stopped]
     _tell_of_client(lines, headers, peer, client_host)
     lines.append(_VIA)
     return lines

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
+    from uvicorn._types import ASGI3Application
+
     from gatewaylog.gateway.serving import Serving
 
 _MAX_HEAD = 64 * 1024  # bytes of a request's head
@@ -112,11 +114,26 @@ class GatewayProtocol(HttpToolsProtocol):
         self._unread = 0
         self.headers = []  # for trailers, which are no header lines (RFC 9110 §6.5.1)
         cycle: RequestResponseCycle | None = self.cycle
-        if cycle is not None and cycle.scope is self.scope:
-            # uvicorn makes the cycle itself; its class is the only place to change what it does.
-            cycle.__class__ = GatewayCycle
-            if cycle.scope["http_version"] == "1.0":
-                cycle.waiting_for_100_continue = False  # RFC 9110 §10.1.1
+        if cycle is not None and cycle.scope is self.scope and self.scope["http_version"] == "1.0":
+            cycle.waiting_for_100_continue = False  # RFC 9110 §10.1.1
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        """Serve a request. uvicorn makes the cycle itself, so its class is changed here."""
+        cycle.__class__ = GatewayCycle
+        task = self.loop.create_task(cast("GatewayCycle", cycle).run(app, self.tasks))
+        self.tasks.add(task)
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request that is waiting, or wait for one.
+
+        No timer is set for that, as by uvicorn for every response: `silent_too_long` looks.
+        """
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
 
     def _head_size(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 _ABSOLUTE = re.compile(rb"[Hh][Tt][Tt][Pp][Ss]?://([^/?#]*)(.*)", re.DOTALL)
 _HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
+# What `framing_of` looks at: most lines are others, and are passed over in one sweep.
+_FRAMED = frozenset((b"host", b"content-length", b"transfer-encoding", b"accept"))
 ASTERISK = b"*"
 _LONGEST = 18  # digits of a length
 
@@ -63,7 +65,7 @@ def framing_of(scope: Any, target: Target) -> Framing | None:
     """
     host = length = accept = None
     chunked = False
-    for name, value in scope["headers"]:
+    for name, value in [line for line in scope["headers"] if line[0] in _FRAMED]:
         if name == b"host":
             if host is not None:
                 return None

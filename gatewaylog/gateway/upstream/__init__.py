@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 Headers = list[tuple[bytes, bytes]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Origin:
-    """Where a backend listens. Hashable: engines keep their connections by it.
+    """Where a backend listens. Engines keep their connections by it: by its identity, as a hash
+    of its values would be made anew for every request.
 
     `host` is a name or an address without brackets. `unix_path` replaces host and port for
     connecting only. `tls` is None for plain HTTP.
