@@ -154,6 +154,7 @@ class Process:
         self.log = log
         self.where: int | str = 0
         self.said: list[str] = []
+        self._known: set[int] = set()
         self._reader = asyncio.create_task(self._read())
 
     async def _read(self) -> None:
@@ -201,7 +202,12 @@ class Process:
     def workers(self) -> list[int]:
         """The process ids of the workers, where there are several."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        self._known = {int(pid) for pid in children.read_text().split()} | self._known
         return [int(pid) for pid in children.read_text().split()]
+
+    def workers_left(self) -> list[int]:
+        """Those of all workers ever seen that still run."""
+        return [pid for pid in self._known if Path(f"/proc/{pid}").exists()]
 
 
 @contextlib.asynccontextmanager

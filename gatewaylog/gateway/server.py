@@ -16,6 +16,8 @@ from gatewaylog.exceptions import ConfigurationError, LogError
 from gatewaylog.gateway.admin import listen
 from gatewaylog.gateway.protocol import GatewayProtocol
 from gatewaylog.gateway.session import SessionProtocol
+from gatewaylog.gateway.signals import release
+from gatewaylog.gateway.silence import Silence
 
 if TYPE_CHECKING:
     import socket
@@ -63,6 +65,7 @@ class GatewayServer(uvicorn.Server):
         if threading.current_thread() is threading.main_thread():
             loop.add_signal_handler(signal.SIGHUP, self._reload)
             loop.add_signal_handler(signal.SIGUSR1, self._reopen)
+            release()
         if self._admin is not None:
             await listen(self._admin, self._snapshots)
         self._pin()
@@ -74,7 +77,8 @@ class GatewayServer(uvicorn.Server):
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {number: signal.signal(number, self.handle_exit) for number in _STOPPING}
+        taken = [one for one in _STOPPING if signal.getsignal(one) is not signal.SIG_IGN]
+        before = {number: signal.signal(number, self.handle_exit) for number in taken}
         try:
             yield
         finally:
@@ -114,14 +118,12 @@ class GatewayServer(uvicorn.Server):
                     await asyncio.sleep(0.05)
 
     async def _sweep(self) -> None:
-        loop = asyncio.get_running_loop()
+        loop, silence = asyncio.get_running_loop(), Silence()
         while True:
             await asyncio.sleep(_SWEEP)
             self._pin()
             seconds = self._serving.config.server.client_timeout
-            for connection in list(self.server_state.connections):
-                if isinstance(connection, GatewayProtocol):
-                    connection.silent_too_long(loop.time(), seconds)
+            silence.look(self.server_state.connections, loop.time(), seconds)
 
     def _snapshots(self) -> list[Snapshot]:
         return [self._serving.snapshot(ready=self._is_ready) | {"alive": True}]

@@ -17,6 +17,7 @@ from gatewaylog.gateway.admin import Board, serve_board
 from gatewaylog.gateway.listening import listeners, told
 from gatewaylog.gateway.server import GatewayServer, say
 from gatewaylog.gateway.serving import Serving, access_log
+from gatewaylog.gateway.signals import TAKEN, hold, release
 from gatewaylog.gateway.upstream.httptools_engine import HttptoolsEngine
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     from gatewaylog.gateway.config import Config
 
-_PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
 _PAUSE = 1.0  # seconds before a worker that died is replaced, so that a broken one can't spin
 
 
@@ -35,6 +35,14 @@ def serve(load: Callable[[], Config]) -> int:
     `load` reads the configuration, now and at SIGHUP. Raises ConfigurationError or LogError
     where it can't start; nothing is left running then.
     """
+    hold()
+    try:
+        return _served(load)
+    finally:
+        release()
+
+
+def _served(load: Callable[[], Config]) -> int:
     config = load()
     access_log(config.log).close()  # a log that can't be opened is told here, once
     sockets = listeners(config.server.listen)
@@ -102,8 +110,9 @@ class Parent:
     def run(self) -> int:
         """Run until every worker has ended; return the exit status."""
         signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
-        for number in (*_PASSED_ON, signal.SIGCHLD):
+        for number in (*TAKEN, signal.SIGCHLD):
             signal.signal(number, _noted)
+        release()
         for _ in range(self._config.server.workers):
             self._workers.add(self._forked(self._work))
         if self._admin is not None:
@@ -116,14 +125,14 @@ class Parent:
         if self._admin_worker:
             os.kill(self._admin_worker, signal.SIGKILL)
             os.waitpid(self._admin_worker, 0)
-        for listener in self._sockets:
-            listener.close()
         return 0
 
     def _forked(self, task: Callable[[], None]) -> int:
         """Run `task` in a child process; return its id."""
+        hold()
         pid = os.fork()
         if pid:
+            release()
             return pid
         status = 1
         try:
@@ -138,8 +147,10 @@ class Parent:
 
     def _leave_parent(self) -> None:
         signal.set_wakeup_fd(-1)
-        for number in (*_PASSED_ON, signal.SIGCHLD):
+        for number in (*TAKEN, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
+        # A terminal sends it to all; workers stop when the parent says so, and only once.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         os.close(self._waker)
         os.close(self._wake)
 
@@ -147,8 +158,9 @@ class Parent:
         work(self._config, self._load, self._sockets, board=self._board)
 
     def _serve_admin(self) -> None:
-        for number in _PASSED_ON:
+        for number in TAKEN:
             signal.signal(number, signal.SIG_IGN)  # it stays until the last worker has ended
+        self._close_listeners()
         if self._admin is not None and self._board is not None:
             serve_board(self._admin, self._board)
 
@@ -159,8 +171,15 @@ class Parent:
             return
         if number in {signal.SIGTERM, signal.SIGINT}:
             self._stopping = True
+            self._close_listeners()
+            number = signal.SIGTERM
         for pid in self._workers:
             os.kill(pid, number)
+
+    def _close_listeners(self) -> None:
+        """Listen no longer: a socket does so until every process has closed it."""
+        for listener in self._sockets:
+            listener.close()
 
     def _reloaded(self) -> bool:
         """Read the configuration for workers that are started from now on."""
