@@ -11,22 +11,20 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from http_client import PATIENCE, Answer, Client
-from logged import Log
-from scripted import Backend
-
 from gatewaylog.gateway.config import parse
 from gatewaylog.gateway.listening import listeners
 from gatewaylog.gateway.server import GatewayServer
 from gatewaylog.gateway.serving import Serving
 from gatewaylog.gateway.upstream.httptools_engine import HttptoolsEngine
+from tests.gateway.upstream.scripted import Backend
+from tests.http_client import PATIENCE, Answer, Client
+from tests.logged import Log
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from scripted import Play
-
     from gatewaylog.gateway.config import Config
+    from tests.gateway.upstream.scripted import Play
 
 LAUNCHER = Path(__file__).parent / "system" / "launcher.py"
 

@@ -6,19 +6,19 @@ import contextlib
 import os
 import pty
 import re
-import select
 import selectors
 import subprocess
 import sys
 import time
 from typing import TYPE_CHECKING
 
+from tests.waiting import PATIENCE
+
 if TYPE_CHECKING:
     import signal
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
-PATIENCE = 20.0
 COMMAND = (sys.executable, "-m", "gatewaylog")
 _TAKE_TERMINAL = """
 import fcntl, os, sys, termios
@@ -56,14 +56,6 @@ def said_once(done: subprocess.CompletedProcess[str]) -> str:
     assert "Traceback" not in done.stderr
     (line,) = done.stderr.splitlines()
     return line
-
-
-def until(condition: Callable[[], object]) -> None:
-    """Wait for a condition to hold."""
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        select.select([], [], [], 0.01)
 
 
 class Running:

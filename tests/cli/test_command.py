@@ -11,12 +11,12 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from processes import COMMAND, environment, gatewaylog, said_once, started
 
 import gatewaylog as package
 from gatewaylog.cli import run
 from gatewaylog.cli.verbs import VERBS
 from gatewaylog.gateway.config import parse
+from tests.cli.processes import COMMAND, environment, gatewaylog, said_once, started
 
 if TYPE_CHECKING:
     from pathlib import Path

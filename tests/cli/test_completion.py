@@ -6,9 +6,9 @@ import shutil
 import subprocess
 
 import pytest
-from processes import gatewaylog, said_once
 
 from gatewaylog.cli.verbs import VERBS
+from tests.cli.processes import gatewaylog, said_once
 
 
 def script(shell: str) -> str:

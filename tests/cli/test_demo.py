@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from logged import Log, assert_linked
-from processes import Running, at_terminal, curls, gatewaylog, said_once, started, until
 
 from gatewaylog.events import IncomingRequest, RequestComplete, RequestError
+from tests.cli.processes import Running, at_terminal, curls, gatewaylog, said_once, started
+from tests.logged import Log, assert_linked
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +43,7 @@ class Demo:
         typed = subprocess.run(
             ["/bin/sh", "-c", line], capture_output=True, text=True, check=True, timeout=20
         )
-        until(lambda: len(self.log.terminals()) > ends)
+        wait_for(lambda: len(self.log.terminals()) > ends)
         return typed.stdout, self.log.events()[before:]
 
 

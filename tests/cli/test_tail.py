@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from processes import COMMAND, at_terminal, environment, gatewaylog, said_once, started
 
 from gatewaylog.accesslog import AccessLog
 from gatewaylog.cli.event_lines import EventLines
 from gatewaylog.cli.growing import GrowingFile
 from gatewaylog.events import IncomingRequest, RequestComplete, RequestError
+from tests.cli.processes import COMMAND, at_terminal, environment, gatewaylog, said_once, started
 
 if TYPE_CHECKING:
     from gatewaylog.events import Event
@@ -239,7 +239,7 @@ def test_colours_can_be_refused(
     arguments: tuple[str, ...], changed: dict[str, str], tmp_path: Path
 ) -> None:
     log = written(tmp_path / "log", COMPLETE)
-    with at_terminal("tail", *arguments, str(log), **changed) as running:
+    with at_terminal("tail", *arguments, str(log), cwd=None, **changed) as running:
         assert running.ended() == 0
         assert "\x1b" not in running.text
         assert "✓" in running.text

@@ -6,12 +6,12 @@ import json
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from arbitrary import NOW, ROOMY, events
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gatewaylog.events import Event, IncomingRequest, RequestComplete, RequestError
 from gatewaylog.formats import JsonFormat, Line, LineOptions, Unparsed, parse_line
+from tests.formats.arbitrary import NOW, ROOMY, events
 
 
 def encode(event: Event, options: LineOptions = ROOMY) -> bytes:

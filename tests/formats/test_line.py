@@ -6,13 +6,13 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from arbitrary import NOW, events, text
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gatewaylog.events import Event, IncomingRequest
 from gatewaylog.formats import FORMATS, Line, LineOptions, parse_line
 from gatewaylog.formats.wso2 import escape
+from tests.formats.arbitrary import NOW, events, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable

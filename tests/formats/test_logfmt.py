@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from arbitrary import NOW, ROOMY, events, text
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gatewaylog.events import Event, IncomingRequest, RequestComplete
 from gatewaylog.formats import Line, LineOptions, LogfmtFormat, Unparsed, parse_line
+from tests.formats.arbitrary import NOW, ROOMY, events, text
 
 
 def encode(event: Event, options: LineOptions = ROOMY) -> bytes:

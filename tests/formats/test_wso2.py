@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from arbitrary import NOW, ROOMY, TEMPTING, events, text
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gatewaylog.events import Event, IncomingRequest, RequestComplete, RequestError
 from gatewaylog.formats import Line, LineOptions, Unparsed, Wso2Format, parse_line, wso2
 from gatewaylog.formats.wso2 import escape, prefix_text, unescape
+from tests.formats.arbitrary import NOW, ROOMY, TEMPTING, events, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

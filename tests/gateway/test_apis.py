@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import trustme
 from hypothesis import given
 from hypothesis import strategies as st
-from slow_paths import slowly_normalised
 
 from gatewaylog.gateway.apis import Api, ApiTable, api
 from gatewaylog.gateway.backends import tls_context
@@ -16,6 +15,7 @@ from gatewaylog.gateway.config import parse
 from gatewaylog.gateway.paths import unroutable
 from gatewaylog.gateway.resources import MethodNotAllowed, Resource
 from gatewaylog.gateway.upstream import Timeouts
+from tests.gateway.slow_paths import slowly_normalised
 
 if TYPE_CHECKING:
     from pathlib import Path

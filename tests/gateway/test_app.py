@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 import pytest
-from http_client import request
-from logged import assert_linked
-from running import api, running, toml
-from strict_backend import StrictBackend
+
+from tests.http_client import request
+from tests.logged import assert_linked
+from tests.running import api, running, toml
+from tests.strict_backend import StrictBackend
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from http_client import Answer
+    from tests.http_client import Answer
 
 # The SHA-256 of "foo" and of "bar".
 FOO = "sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"

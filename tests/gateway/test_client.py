@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from http_client import request
-from running import api, in_front_of, running, toml, until
-from strict_backend import StrictBackend
-
 from gatewaylog.gateway import server
+from tests.http_client import request
+from tests.running import api, in_front_of, running, toml, until
+from tests.strict_backend import StrictBackend
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import pytest
-    from scripted import Wire
+
+    from tests.gateway.upstream.scripted import Wire
 
 CHUNKED = request(b"/echo", b"Transfer-Encoding: chunked", method=b"PUT")
 SMALL = 'max_body = "1KiB"'

@@ -6,7 +6,6 @@ import hashlib
 from typing import TYPE_CHECKING
 
 import pytest
-from configured import api, problem, problems, read
 
 from gatewaylog.auth.applications import Application
 from gatewaylog.exceptions import ConfigurationError
@@ -18,6 +17,7 @@ from gatewaylog.gateway.config import (
     ServerConfig,
     load,
 )
+from tests.gateway.configured import api, problem, problems, read
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from configured import api, problem, problems, read
 
 from gatewaylog.gateway.config import api_label
+from tests.gateway.configured import api, problem, problems, read
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 import trustme
-from configured import problem, problems, read
 
 from gatewaylog.gateway.config import Address
+from tests.gateway.configured import problem, problems, read
 
 if TYPE_CHECKING:
     from pathlib import Path

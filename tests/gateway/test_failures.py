@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 import trustme
-from http_client import request
-from running import api, in_front_of, running, toml, until, url_of
-from scripted import Backend, answers, answers_and_closes, answers_and_stays
-from strict_backend import StrictBackend
+
+from tests.gateway.upstream.scripted import Backend, answers, answers_and_closes, answers_and_stays
+from tests.http_client import request
+from tests.running import api, in_front_of, running, toml, until, url_of
+from tests.strict_backend import StrictBackend
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from scripted import Play, Wire
+    from tests.gateway.upstream.scripted import Play, Wire
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 ONCE = "retries = 0"

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from http_client import request
-from running import api, running, toml, url_of
-from scripted import Backend, answers, answers_and_closes
-from strict_backend import StrictBackend
+
+from tests.gateway.upstream.scripted import Backend, answers, answers_and_closes
+from tests.http_client import request
+from tests.running import api, running, toml, url_of
+from tests.strict_backend import StrictBackend
 
 if TYPE_CHECKING:
     from pathlib import Path

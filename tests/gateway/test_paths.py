@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from slow_paths import slowly_normalised, slowly_unroutable
 
 from gatewaylog.gateway.paths import normalised, unroutable
+from tests.gateway.slow_paths import slowly_normalised, slowly_unroutable
 
 
 @pytest.mark.parametrize(

@@ -7,17 +7,18 @@ import contextlib
 from typing import TYPE_CHECKING
 
 import pytest
-from http_client import request
-from odd_requests import BROKEN, HIDDEN, REFUSED, WHOLE
-from running import api, in_front_of, running, toml, until
-from scripted import answers
-from strict_backend import StrictBackend
+
+from tests.gateway.upstream.scripted import answers
+from tests.http_client import request
+from tests.odd_requests import BROKEN, HIDDEN, REFUSED, WHOLE
+from tests.running import api, in_front_of, running, toml, until
+from tests.strict_backend import StrictBackend
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from running import Running
-    from scripted import Wire
+    from tests.gateway.upstream.scripted import Wire
+    from tests.running import Running
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 

@@ -11,20 +11,22 @@ from typing import TYPE_CHECKING
 import pytest
 import trustme
 import websockets
-from http_client import request
-from running import api, in_front_of, running, toml, until
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import serve
 from websockets.typing import Subprotocol
+
+from tests.http_client import request
+from tests.running import api, in_front_of, running, toml, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
-    from running import Running
-    from scripted import Wire
     from websockets.asyncio.server import Server, ServerConnection
     from websockets.http11 import Request, Response
+
+    from tests.gateway.upstream.scripted import Wire
+    from tests.running import Running
 
     Handler = Callable[[ServerConnection], Awaitable[None]]
 

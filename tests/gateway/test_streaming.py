@@ -6,13 +6,14 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
-from http_client import request
-from running import in_front_of
+
+from tests.http_client import request
+from tests.running import in_front_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from scripted import Wire
+    from tests.gateway.upstream.scripted import Wire
 
 UPLOAD = request(b"/echo", b"Transfer-Encoding: chunked", method=b"POST")
 CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"

@@ -7,7 +7,6 @@ import contextvars
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from served import DISCONNECT, REQUEST, Served, body, http, start
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
@@ -19,6 +18,7 @@ from gatewaylog.errors import Failure
 from gatewaylog.exchange import running
 from gatewaylog.middleware import AccessLogMiddleware
 from gatewaylog.sinks import MemorySink
+from tests.middleware.served import DISCONNECT, REQUEST, Served, body, http, start
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -11,9 +11,9 @@ from urllib.parse import quote_from_bytes
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from served import Served, body, http, start
 
 from gatewaylog.formats import FORMATS
+from tests.middleware.served import Served, body, http, start
 
 if TYPE_CHECKING:
     from gatewaylog.middleware.asgi import Receive, Scope, Send

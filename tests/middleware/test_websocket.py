@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from served import Served, websocket
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from starlette.testclient import TestClient
 
 from gatewaylog.middleware import AccessLogMiddleware
+from tests.middleware.served import Served, websocket
 
 if TYPE_CHECKING:
     from starlette.websockets import WebSocket

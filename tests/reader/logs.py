@@ -71,6 +71,16 @@ def write(path: Path, content: bytes) -> Path:
     return path
 
 
+def expected(content: bytes) -> list[tuple[int, int, bytes]]:
+    """Offset, number and bytes of each line that is not empty, by the plainest way there is."""
+    found, offset = [], 0
+    for number, raw in enumerate(content.split(b"\n"), 1):
+        if raw not in {b"", b"\r"}:
+            found.append((offset, number, raw))
+        offset += len(raw) + 1
+    return found
+
+
 def told(entry: Entry) -> tuple[str, int, int, bytes]:
     return entry.source.name, entry.offset, entry.number, entry.raw
 

@@ -14,13 +14,23 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from logs import complete, contents, encoded, identity, incoming, lines, told, write
 
 from gatewaylog.exceptions import ReaderError
 from gatewaylog.formats import FORMATS, Line, Unparsed
 from gatewaylog.reader import LONGEST, Entry, Source, blocks_of, entries, entries_in
 from gatewaylog.reader import blocks as blocks_module
 from gatewaylog.reader import lines as lines_module
+from tests.reader.logs import (
+    complete,
+    contents,
+    encoded,
+    expected,
+    identity,
+    incoming,
+    lines,
+    told,
+    write,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,16 +40,6 @@ if TYPE_CHECKING:
 def folder() -> Iterator[Path]:
     with TemporaryDirectory() as name:
         yield Path(name)
-
-
-def expected(content: bytes) -> list[tuple[int, int, bytes]]:
-    """Offset, number and bytes of each line that is not empty, by the plainest way there is."""
-    found, offset = [], 0
-    for number, raw in enumerate(content.split(b"\n"), 1):
-        if raw not in {b"", b"\r"}:
-            found.append((offset, number, raw))
-        offset += len(raw) + 1
-    return found
 
 
 def reason_of(entry: Entry) -> str:

@@ -11,10 +11,10 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from full_disk import small_file_system
 
 from gatewaylog.exceptions import LogError
 from gatewaylog.sinks import FileSink, file
+from tests.sinks.full_disk import small_file_system
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from system.servers import Program
+from tests.system.servers import Program
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -13,9 +13,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from waiting import PATIENCE, wait_for
-
 from gatewaylog.testing import CapturedExchange, CapturedLog
+from tests.waiting import PATIENCE, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,7 +47,7 @@ class Program:
                 start_new_session=True,
                 env={
                     **os.environ,
-                    "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}",
+                    "PYTHONPATH": str(ROOT),
                     "LOG": str(self.log_path),
                     **{
                         name: value.format(port=self.port)

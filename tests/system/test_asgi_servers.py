@@ -6,11 +6,11 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
-from waiting import wait_for
 from websockets.sync.client import connect
 
 from gatewaylog.events import RequestComplete, RequestError
-from system.servers import Program, abort
+from tests.system.servers import Program, abort
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,7 @@ PAIRS = [(server, app) for server in SERVERS for app in ("starlette_app", "fasta
 
 
 def command(server: str, app: str) -> list[str]:
-    return ["-m", *SERVERS[server], f"system.asgi_apps:{app}"]
+    return ["-m", *SERVERS[server], f"tests.system.asgi_apps:{app}"]
 
 
 @pytest.fixture(scope="module", params=PAIRS, ids="-".join)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gatewaylog.events import IncomingRequest, RequestComplete
-from system.servers import ROOT, Program, abort, free_port
+from tests.system.servers import ROOT, Program, abort, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,16 +13,17 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
-from logged import assert_linked
-from running import api, running, toml, until, url_of
-from scripted import Backend
+
+from tests.gateway.upstream.scripted import Backend
+from tests.logged import assert_linked
+from tests.running import api, running, toml, until, url_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from http_client import Client
-    from running import Running
-    from scripted import Wire
+    from tests.gateway.upstream.scripted import Wire
+    from tests.http_client import Client
+    from tests.running import Running
 
 pytestmark = pytest.mark.system
 CLIENTS = int(os.environ.get("GATEWAYLOG_ABORTS", "10000"))

@@ -10,19 +10,19 @@ import socket
 from typing import TYPE_CHECKING
 
 import pytest
-from http_client import request
-from logged import assert_linked, whole_events
-from running import api, launched, toml, until, url_of
-from scripted import Backend
-from strict_backend import StrictBackend
 
 from gatewaylog.events import RequestComplete
+from tests.gateway.upstream.scripted import Backend
+from tests.http_client import request
+from tests.logged import assert_linked, whole_events
+from tests.running import api, launched, toml, until, url_of
+from tests.strict_backend import StrictBackend
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from running import Process
-    from scripted import Wire
+    from tests.gateway.upstream.scripted import Wire
+    from tests.running import Process
 
 pytestmark = pytest.mark.system
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"

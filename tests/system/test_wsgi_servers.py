@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from waiting import wait_for
 
 from gatewaylog.events import RequestComplete, RequestError
-from system.servers import Program, abort
+from tests.system.servers import Program, abort
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,7 @@ PAIRS = [(server, app) for server in SERVERS for app in ("flask_app", "django_ap
 
 
 def command(server: str, app: str) -> list[str]:
-    return ["-m", *SERVERS[server].split(), f"system.wsgi_apps:{app}"]
+    return ["-m", *SERVERS[server].split(), f"tests.system.wsgi_apps:{app}"]
 
 
 @pytest.fixture(scope="module", params=PAIRS, ids="-".join)

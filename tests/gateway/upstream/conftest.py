@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING
 
 import pytest_asyncio
 import uvloop
-from scripted import Backend, Play
 
 from gatewaylog.gateway.upstream.httptools_engine import HttptoolsEngine
 from gatewaylog.gateway.upstream.httpx_engine import HttpxEngine
+from tests.gateway.upstream.scripted import Backend, Play
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator, Callable
 
     import pytest
-    from scripted import StartBackend
 
     from gatewaylog.gateway.upstream import Engine
+    from tests.gateway.upstream.scripted import StartBackend
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:

@@ -9,20 +9,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from scripted import (
-    HELLO,
-    HOST,
-    QUICK,
-    Pieces,
-    StartBackend,
-    Tap,
-    Wire,
-    answers_and_closes,
-    answers_and_stays,
-    get,
-    until,
-    whole,
-)
 
 from gatewaylog.exceptions import (
     AnswerBroken,
@@ -36,6 +22,20 @@ from gatewaylog.exceptions import (
     UpstreamError,
 )
 from gatewaylog.gateway.upstream import Origin, Timeouts
+from tests.gateway.upstream.scripted import (
+    HELLO,
+    HOST,
+    QUICK,
+    Pieces,
+    StartBackend,
+    Tap,
+    Wire,
+    answers_and_closes,
+    answers_and_stays,
+    get,
+    until,
+    whole,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,10 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from scripted import HELLO, HOST, Pieces, StartBackend, Wire, answers, get, until, whole
 
 from gatewaylog.exceptions import SendError
 from gatewaylog.gateway.upstream.httptools_engine import HttptoolsEngine
+from tests.gateway.upstream.scripted import (
+    HELLO,
+    HOST,
+    Pieces,
+    StartBackend,
+    Wire,
+    answers,
+    get,
+    until,
+    whole,
+)
 
 if TYPE_CHECKING:
     from gatewaylog.gateway.upstream import Engine, Headers

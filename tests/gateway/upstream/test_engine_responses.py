@@ -6,7 +6,10 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
-from scripted import (
+
+from gatewaylog.exceptions import AnswerBroken, ConnectionClosed, ProtocolViolation
+from gatewaylog.gateway.upstream.httptools_engine import HttptoolsEngine
+from tests.gateway.upstream.scripted import (
     HELLO,
     HOST,
     QUICK,
@@ -20,9 +23,6 @@ from scripted import (
     until,
     whole,
 )
-
-from gatewaylog.exceptions import AnswerBroken, ConnectionClosed, ProtocolViolation
-from gatewaylog.gateway.upstream.httptools_engine import HttptoolsEngine
 
 if TYPE_CHECKING:
     from gatewaylog.gateway.upstream import Engine

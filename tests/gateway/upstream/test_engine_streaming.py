@@ -11,7 +11,11 @@ import threading
 from typing import TYPE_CHECKING, Self
 
 import pytest
-from scripted import (
+
+from gatewaylog.exceptions import AnswerBroken, ConnectionClosed, UpstreamError
+from gatewaylog.gateway.upstream import Origin, Timeouts
+from gatewaylog.gateway.upstream.connection import HIGH_WATER
+from tests.gateway.upstream.scripted import (
     HELLO,
     HOST,
     QUICK,
@@ -26,10 +30,6 @@ from scripted import (
     until,
     whole,
 )
-
-from gatewaylog.exceptions import AnswerBroken, ConnectionClosed, UpstreamError
-from gatewaylog.gateway.upstream import Origin, Timeouts
-from gatewaylog.gateway.upstream.connection import HIGH_WATER
 
 if TYPE_CHECKING:
     from gatewaylog.gateway.upstream import Engine

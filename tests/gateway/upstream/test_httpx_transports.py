@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from scripted import HOST, QUICK, Pieces, get, whole
 
 from gatewaylog.exceptions import (
     AnswerBroken,
@@ -22,6 +21,7 @@ from gatewaylog.exceptions import (
 )
 from gatewaylog.gateway.upstream import Origin
 from gatewaylog.gateway.upstream.httpx_engine import HttpxEngine
+from tests.gateway.upstream.scripted import HOST, QUICK, Pieces, get, whole
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -6,7 +6,11 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
-from scripted import (
+
+from gatewaylog.exceptions import ConnectionClosed, ResponseTimeout
+from gatewaylog.gateway.upstream import Timeouts
+from gatewaylog.gateway.upstream.httptools_engine import HttptoolsEngine
+from tests.gateway.upstream.scripted import (
     HELLO,
     HOST,
     QUICK,
@@ -21,10 +25,6 @@ from scripted import (
     until,
     whole,
 )
-
-from gatewaylog.exceptions import ConnectionClosed, ResponseTimeout
-from gatewaylog.gateway.upstream import Timeouts
-from gatewaylog.gateway.upstream.httptools_engine import HttptoolsEngine
 
 if TYPE_CHECKING:
     from gatewaylog.gateway.upstream import RequestBody

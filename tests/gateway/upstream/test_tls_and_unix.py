@@ -10,10 +10,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 import trustme
-from scripted import HELLO, QUICK, Pieces, StartBackend, Wire, answers, assert_reused, get, whole
 
 from gatewaylog.exceptions import ConnectError, ConnectTimeout
 from gatewaylog.gateway.upstream import Origin
+from tests.gateway.upstream.scripted import (
+    HELLO,
+    QUICK,
+    Pieces,
+    StartBackend,
+    Wire,
+    answers,
+    assert_reused,
+    get,
+    whole,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path

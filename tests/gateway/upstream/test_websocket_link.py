@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import trustme
-from scripted import QUICK, StartBackend, Wire, answers_and_closes, answers_and_stays, until
 from websockets.asyncio.server import ServerConnection, serve, unix_serve
 
 from gatewaylog.exceptions import (
@@ -25,6 +24,14 @@ from gatewaylog.gateway.upstream.websocket import (
     WebSocketClosed,
     WebSocketLink,
     connect,
+)
+from tests.gateway.upstream.scripted import (
+    QUICK,
+    StartBackend,
+    Wire,
+    answers_and_closes,
+    answers_and_stays,
+    until,
 )
 
 if TYPE_CHECKING:
