@@ -71,7 +71,7 @@ class Connection(asyncio.Protocol):
         try:
             await response.head()
         except BaseException:
-            self.abandon()
+            self.abandon(response)
             raise
         return response
 
@@ -101,9 +101,12 @@ class Connection(asyncio.Protocol):
 
     # What the response asks for.
 
-    def abandon(self) -> None:
-        """Give the exchange up: nobody waits for it, and nobody can use what is left of it."""
-        if self._response is not None:
+    def abandon(self, response: IncomingResponse) -> None:
+        """Give an exchange up: nobody waits for it, and nobody can use what is left of it.
+
+        Its response may just have become whole: then the connection serves another one already.
+        """
+        if self._response is response:
             self.fail(AnswerBroken("the response was closed"))
 
     def taken(self) -> None:

@@ -69,7 +69,7 @@ class IncomingResponse:
         """Close the connection unless the response is over."""
         self._pieces.clear()
         if self._connection is not None:
-            self._connection.abandon()
+            self._connection.abandon(self)
 
     def opened(self, status: int, headers: Headers) -> None:
         """Take the head."""
@@ -115,7 +115,7 @@ class IncomingResponse:
         try:
             await self._waiter
         except BaseException:  # cancelled: half a response is left on the connection
-            connection.abandon()
+            connection.abandon(self)
             raise
 
     def _wake(self) -> None:

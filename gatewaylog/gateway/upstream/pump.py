@@ -65,7 +65,7 @@ class BodyPump:
             await self._pump()
         except asyncio.CancelledError:
             if not self._stopped:  # the loop is being torn down
-                self._connection.abandon()
+                self._connection.fail(SendError("the event loop is being closed"))
             raise
         except Exception as exc:  # noqa: BLE001 - the body's own errors belong to its owner
             if not self._stopped:  # else the connection serves someone else already
