@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gatewaylog.cli.verbs import WrongCall
+from gatewaylog.gateway.signals import hold, release
 
 if TYPE_CHECKING:
     import socket
@@ -52,11 +53,12 @@ def _port(text: str) -> int:
 
 def run(options: Namespace) -> int:
     """Run until Ctrl-C or SIGTERM."""
-    for number in (signal.SIGTERM, signal.SIGHUP):  # until the server takes them
-        if signal.getsignal(number) is signal.SIG_DFL:
-            signal.signal(number, signal.default_int_handler)
-    with contextlib.suppress(KeyboardInterrupt), _folder(options.folder) as folder:
-        _run(folder, options.port, kept=options.folder is not None)
+    hold()  # the server takes signals when it can
+    try:
+        with _folder(options.folder) as folder:
+            _run(folder, options.port, kept=options.folder is not None)
+    finally:
+        release()
     print("\nThe demo is over.")
     return 0
 
@@ -78,6 +80,7 @@ def _run(folder: Path, port: int | None, *, kept: bool) -> None:
             return load(demo.file)
 
         work(load(demo.file), load_again, [listener])
+        hold()  # while everything is tidied away
 
 
 @contextlib.contextmanager

@@ -30,8 +30,7 @@ class Ports:
 
 @contextlib.contextmanager
 def running() -> Iterator[Ports]:
-    """Run the backend in a thread, which ends with the process whatever becomes of that; it has
-    started when this returns, as Ctrl-C among its imports would leave them locked.
+    """Run the backend in a thread, which ends with the process whatever becomes of that.
 
     The other port is bound and does not listen: it refuses, and nobody else can take it.
     """
