@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from gatewaylog.search import timespan
@@ -112,21 +113,16 @@ def _floor_seconds(moment: float, size: int, zone: tzinfo | None) -> float:
 def automatic(first: float, last: float, zone: tzinfo | None, most: int = 100) -> Span:
     """Return the smallest span that gives at most `most` buckets from `first` to `last`."""
     for span in AUTOMATIC[:-1]:
-        if (last - first) / span.seconds() < most + 2 and count(span, first, last, zone) <= most:
+        if count(span, first, last, zone, most) <= most:
             return span
     return AUTOMATIC[-1]
 
 
-def count(span: Span, first: float, last: float, zone: tzinfo | None) -> int:
-    """Return how many buckets there are from `first` to `last`, MOST + 1 where more than MOST."""
-    if (last - first) / span.seconds() > 2 * MOST:
-        return MOST + 1
-    found = 0
-    for _ in span.starts(first, last, zone):
-        found += 1
-        if found > MOST:
-            break
-    return found
+def count(span: Span, first: float, last: float, zone: tzinfo | None, limit: int = MOST) -> int:
+    """Return how many buckets there are from `first` to `last`, `limit` + 1 where they are more."""
+    if (last - first) / span.seconds() > 2 * limit:
+        return limit + 1
+    return sum(1 for _ in islice(span.starts(first, last, zone), limit + 1))
 
 
 def time_span(scan: Scanner, token: Token) -> Span:

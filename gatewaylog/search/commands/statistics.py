@@ -1,0 +1,109 @@
+"""stats: numbers over all records, or over those with the same values.
+
+https://docs.splunk.com/Documentation/Splunk/latest/SearchReference/Stats. Rows come by code point
+of their BY fields; a record that lacks one of them is not counted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING, TypeAlias
+
+from gatewaylog.search.commands.aggregations import Aggregation, check_names, parse_aggregation
+from gatewaylog.search.stream import Needed, Setting, Stream
+from gatewaylog.search.values import text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from gatewaylog.search.commands.aggregators import Aggregator
+    from gatewaylog.search.scanner import Scanner
+    from gatewaylog.search.values import Record, Value
+
+    Key: TypeAlias = tuple[Value, ...]
+    Groups: TypeAlias = dict[tuple[str, ...], tuple[Key, list[Aggregator]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """`stats`."""
+
+    aggregations: tuple[Aggregation, ...]
+    by: tuple[str, ...] = ()
+
+    def reads(self, _needed: Needed) -> Needed:
+        """Return the BY fields and what the functions look at."""
+        return frozenset(self.by).union(*(part.reads() for part in self.aggregations))
+
+    def run(self, stream: Stream, setting: Setting) -> Stream:
+        """Compute."""
+        columns = (*self.by, *(part.name for part in self.aggregations))
+        return Stream(self._rows(stream.rows, setting), columns, "table")
+
+    def _rows(self, rows: Iterator[Record], setting: Setting) -> Iterator[Record]:
+        groups = self.gather(rows, setting)
+        for _, (key, states) in sorted(groups.items(), key=lambda item: item[0]):
+            record: Record = dict(zip(self.by, key, strict=True))
+            for part, state in zip(self.aggregations, states, strict=True):
+                value = state.result()
+                if value is not None:
+                    record[part.name] = value
+            yield record
+
+    def gather(self, rows: Iterable[Record], setting: Setting) -> Groups:
+        """Return the state of every group."""
+        makes = [part.make() for part in self.aggregations]
+        extracts = [part.extract(setting) for part in self.aggregations]
+        groups: Groups = {}
+        if not self.by:
+            groups[()] = (), [make() for make in makes]
+        for at, record in enumerate(rows):
+            given = [extract(record) for extract in extracts]
+            for texts, key in keys_of(record, self.by):
+                group = groups.get(texts)
+                if group is None:
+                    group = groups[texts] = key, [make() for make in makes]
+                for state, value in zip(group[1], given, strict=True):
+                    if value is not None and value is not False:
+                        state.add(value, record, at)
+        return groups
+
+
+def keys_of(record: Record, names: tuple[str, ...]) -> list[tuple[tuple[str, ...], Key]]:
+    """Return what `record` is grouped by, as texts and as values: one for each combination of a
+    field's several values, none where a field is null.
+    """
+    values = [record.get(name) for name in names]
+    simple = tuple(value for value in values if value.__class__ is str)
+    if len(simple) == len(names):
+        return [(simple, simple)]
+    choices = [_choices(value) for value in values]
+    return [(tuple(map(text_of, key)), key) for key in product(*choices)]
+
+
+def _choices(value: Value | None) -> tuple[str | float, ...]:
+    if value is None:
+        return ()
+    return value if isinstance(value, tuple) else (value,)
+
+
+def parse_stats(scan: Scanner) -> Stats:
+    """Read what follows `stats`: functions, then `BY` and fields."""
+    aggregations: list[Aggregation] = []
+    by: list[str] = []
+    while not scan.done():
+        if aggregations and scan.word("by"):
+            by = [token.text for token in scan.names()]
+            if not by:
+                scan.fail("a field is missing after BY")
+            break
+        if aggregations:
+            scan.take_sign(",")
+        if option := scan.at_option():
+            scan.fail(f"the option {option.text} is not known here", option)
+        aggregations.append(parse_aggregation(scan))
+    if not aggregations:
+        scan.fail("stats needs a function", known=["count", "avg(field)", "count BY field"])
+    check_names(scan, aggregations, by)
+    return Stats(tuple(aggregations), tuple(dict.fromkeys(by)))
