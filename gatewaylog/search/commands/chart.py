@@ -173,6 +173,6 @@ def _field(scan: Scanner, split: Split) -> tuple[By, Split]:
 
 
 def _by_span(scan: Scanner, name: str, token: Token) -> Span | NumberSpan:
-        if name == "_time":
+    if name == "_time":
         return buckets.time_span(scan, token)
     return buckets.number_span(scan, token)
