@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import stat
 from pathlib import Path
@@ -28,7 +29,8 @@ def listeners(addresses: Iterable[Address]) -> list[socket.socket]:
         try:
             made.append(_unix(address.unix_path) if address.unix_path else _tcp(address))
         except OSError as error:
-            problems.append(f"server.listen: can't listen on {address}: {error.strerror or error}")
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            problems.append(f"server.listen: can't listen on {address}: {reason}")
     if problems:
         for listener in made:
             listener.close()

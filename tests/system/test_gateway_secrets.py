@@ -106,8 +106,8 @@ async def test_no_secret_is_found_anywhere(tmp_path: Path) -> None:
                     for context in ("/echo", "/down", "/nowhere"):
                         changed = target.replace("/echo", context, 1).encode()
                         answers.append(await client.ask(request(changed)))
-                for secret, line in credentials():
-                    secrets += secret
+                for held, line in credentials():
+                    secrets += held
                     for place in (b"/echo", b"/down", b"/odd", b"/keyed", b"/nowhere"):
                         answers += [await client.ask(request(place, line))]
             for broken in broken_requests():

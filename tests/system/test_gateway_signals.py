@@ -326,3 +326,15 @@ async def test_workers_reload_and_those_started_later_have_the_new_configuration
         await gateway.says("the configuration stays as it was")
         assert (await gateway.ask(request(b"/new"))).status == 200
         assert await gateway.stop() == 0
+
+
+async def test_a_unix_socket_serves_until_the_gateway_stops(tmp_path: Path) -> None:
+    path = f"{tmp_path}/gateway.sock"
+    async with StrictBackend() as backend:
+        text = toml(tmp_path, api(backend.url), listen=f'"unix:{path}"')
+        for _ in range(2):  # what the first one left behind does not stop the second one
+            async with launched(tmp_path, text) as gateway:
+                assert gateway.where == path
+                assert (await gateway.ask(request())).status == 200
+                assert await gateway.stop() == 0
+    assert len(gateway.log.completes()) == 2
