@@ -29,7 +29,8 @@ def listeners(addresses: Iterable[Address]) -> list[socket.socket]:
         try:
             made.append(_unix(address.unix_path) if address.unix_path else _tcp(address))
         except OSError as error:
-            reason = os.strerror(error.errno) if error.errno else str(error)
+            named = isinstance(error, socket.gaierror) or error.errno is None
+            reason = str(error.strerror or error) if named else os.strerror(error.errno)
             problems.append(f"server.listen: can't listen on {address}: {reason}")
     if problems:
         for listener in made:

@@ -123,10 +123,10 @@ async def test_no_secret_is_found_anywhere(tmp_path: Path) -> None:
         "an error's answer": b"".join(answer.body for answer in refused),
         "an error's headers": repr([answer.headers for answer in refused]).encode(),
     }
-    for place, found in places.items():
-        assert CANARY.encode() not in found.lower(), f"a secret in {place}"
+    for name, content in places.items():
+        assert CANARY.encode() not in content.lower(), f"a secret in {name}"
         for secret in secrets:
-            assert not any(form in found for form in everywhere(secret)), f"{secret} in {place}"
+            assert not any(form in content for form in everywhere(secret)), f"{secret} in {name}"
 
 
 def broken_requests() -> list[bytes]:
