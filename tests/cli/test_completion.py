@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
-
-import pytest
 
 from gatewaylog.cli.verbs import VERBS
 from tests.cli.processes import gatewaylog, said_once
+from tests.requirements import program
 
 
 def script(shell: str) -> str:
@@ -18,11 +16,8 @@ def script(shell: str) -> str:
 
 
 def shell(name: str, *arguments: str) -> list[str]:
-    path = shutil.which(name)
-    if path is None:
-        pytest.skip(f"there is no {name}")
     done = subprocess.run(
-        [path, *arguments], capture_output=True, text=True, check=True, timeout=20
+        [program(name), *arguments], capture_output=True, text=True, check=True, timeout=20
     )
     assert done.stderr == ""
     return done.stdout.split("\n")[:-1]

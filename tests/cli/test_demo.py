@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shlex
-import shutil
 import signal
 import socket
 import subprocess
@@ -16,17 +15,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gatewaylog.cli.demo import configuration, guide
 from gatewaylog.events import IncomingRequest, RequestComplete, RequestError
 from tests.cli.processes import Running, at_terminal, curls, gatewaylog, said_once, started
 from tests.logged import Log, assert_linked
+from tests.requirements import program
 from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gatewaylog.events import Event
-
-pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
 
 
 class Demo:
@@ -39,6 +38,7 @@ class Demo:
 
     def types(self, line: str) -> tuple[str, list[Event]]:
         """Type a line into a shell; return what it prints, and the events it adds to the log."""
+        program("curl")
         before, ends = len(self.log.events()), len(self.log.terminals())
         typed = subprocess.run(
             ["/bin/sh", "-c", line], capture_output=True, text=True, check=True, timeout=20
@@ -206,3 +206,21 @@ def test_what_is_no_port_is_refused(port: str) -> None:
     done = gatewaylog("demo", f"--port={port}")
     assert done.returncode == 2
     assert "must be a port" in said_once(done)
+
+
+def test_the_command_is_told_as_this_installation_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told() -> str:
+        demo = configuration.Demo(file=tmp_path / "x", log=Path("/a b/log"), port=1, key="k")
+        return guide.text(demo, usual_port=None, kept=True)
+
+    python = tmp_path / "bin" / "python"
+    monkeypatch.setattr("sys.executable", str(python))
+    monkeypatch.setenv("PATH", "")
+    assert f"\n  {python} -m gatewaylog tail -f '/a b/log'\n" in told()
+    python.parent.mkdir()
+    (python.parent / "gatewaylog").touch(0o755)
+    assert f"\n  {python.parent}/gatewaylog tail -f '/a b/log'\n" in told()
+    monkeypatch.setenv("PATH", str(python.parent))
+    assert "\n  gatewaylog tail -f '/a b/log'\n" in told()

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 SEED = Path(__file__).parents[1] / "fixtures" / "seed_lines.txt"
 
+EARLIEST = b"0001-01-01T00:00:00.000+1400"
+
 INCOMING = IncomingRequest(
     message_id="urn:uuid:11111111-0000-4000-8000-000000000000",
     api="lzelus--Echo:v1.0.0",
@@ -168,6 +170,8 @@ def test_a_log_can_come_through_a_pipe(tmp_path: Path) -> None:
     log = written(tmp_path / "log", *numbered(20))
     done = gatewaylog("tail", "-n", "2", "-", stdin=log.read_bytes())
     assert urls(done.stdout) == ["/echo/18", "/echo/19"]
+    done = gatewaylog("tail", "-n", "2", "/dev/stdin", stdin=log.read_bytes())
+    assert urls(done.stdout) == ["/echo/18", "/echo/19"]
     done = gatewaylog("tail", "-f", "-", stdin=log.read_bytes())
     assert len(urls(done.stdout)) == 20
 
@@ -213,6 +217,12 @@ def test_today_s_events_are_shown_without_their_date() -> None:
     assert re.match(r"(\S{10} )?\d\d:\d\d:\d\d\.\d{3} ✓", EventLines(colour=False).readable(raw))
     old = AccessLog("-")._format.encode(COMPLETE, 86_400.0 * 3, "t")
     assert re.match(r"1970-01-0\d \d\d:", EventLines(colour=False).readable(old))
+
+
+def test_a_time_that_this_place_never_had_is_shown_as_it_stands() -> None:
+    raw = SEED.read_bytes().splitlines()[0].replace(b"2017-05-26T13:23:25.118-0700", EARLIEST)
+    shown = EventLines(colour=False).readable(raw)
+    assert shown.startswith("0001-01-01 00:00:00.000+14:00 ▸ c78c4359 ")
 
 
 def test_a_terminal_gets_colours_and_pipes_none(tmp_path: Path) -> None:
@@ -266,6 +276,8 @@ def test_it_follows_over_a_rename_and_reads_both_files(tmp_path: Path) -> None:
     with started("tail", "--follow", str(log)) as running:
         running.reads("/first")
         log.rename(tmp_path / "log.1")
+        written(tmp_path / "log.1", INCOMING._replace(request_in_url="/between"))
+        running.reads("/between")
         written(log, INCOMING._replace(request_in_url="/second"))
         running.reads("/second")
         written(tmp_path / "log.1", INCOMING._replace(request_in_url="/late"))
@@ -274,7 +286,7 @@ def test_it_follows_over_a_rename_and_reads_both_files(tmp_path: Path) -> None:
         written(log, INCOMING._replace(request_in_url="/third"))
         running.reads("/third")
         assert running.stopped_by(signal.SIGINT) == 0
-        assert urls(running.text) == ["/first", "/second", "/late", "/third"]
+        assert urls(running.text) == ["/first", "/between", "/second", "/late", "/third"]
 
 
 def test_it_follows_a_log_that_was_cut_to_nothing(tmp_path: Path) -> None:
