@@ -29,14 +29,18 @@ def listeners(addresses: Iterable[Address]) -> list[socket.socket]:
         try:
             made.append(_unix(address.unix_path) if address.unix_path else _tcp(address))
         except OSError as error:
-            named = isinstance(error, socket.gaierror) or error.errno is None
-            reason = str(error.strerror or error) if named else os.strerror(error.errno)
-            problems.append(f"server.listen: can't listen on {address}: {reason}")
+            problems.append(f"server.listen: can't listen on {address}: {_reason(error)}")
     if problems:
         for listener in made:
             listener.close()
         raise ConfigurationError(problems)
     return made
+
+
+def _reason(error: OSError) -> str:
+    if error.errno is None or isinstance(error, socket.gaierror):
+        return str(error.strerror or error)
+    return os.strerror(error.errno)
 
 
 def _tcp(address: Address) -> socket.socket:
