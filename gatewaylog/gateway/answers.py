@@ -81,7 +81,7 @@ def bad_request(request: Headers, *more: tuple[bytes, bytes]) -> bytes:
 
 def refusal(failure: Failure, accept: bytes | None) -> tuple[Headers, bytes]:
     """Return headers and body that tell a client of `failure`, in the form it likes better."""
-    xml = accept is not None and b"xml" in accept and _prefers_xml(accept.decode("latin-1"))
+    xml = accept is not None and b"xml" in accept.lower() and _prefers_xml(accept.decode("latin-1"))
     headers = [(b"content-type", b"application/xml" if xml else b"application/json")]
     challenge = _CHALLENGES.get(failure.code)
     if challenge is not None:

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from gatewaylog.gateway.headers import Headers
 
 _ABSOLUTE = re.compile(rb"[Hh][Tt][Tt][Pp][Ss]?://([^/?#]*)(.*)", re.DOTALL)
-_HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
+_HOST = re.compile(
+    rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{0,5})?"
+)
 # What `framing_of` looks at: most lines are others, and are passed over in one sweep.
 _FRAMED = frozenset((b"host", b"content-length", b"transfer-encoding", b"accept"))
 ASTERISK = b"*"

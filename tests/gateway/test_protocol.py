@@ -10,6 +10,7 @@ import pytest
 
 from tests.gateway.upstream.scripted import answers
 from tests.http_client import request
+from tests.logged import assert_linked
 from tests.odd_requests import BROKEN, HIDDEN, REFUSED, WHOLE
 from tests.running import api, in_front_of, running, toml, until
 from tests.strict_backend import StrictBackend
@@ -203,3 +204,38 @@ async def test_pipelined_requests_are_each_one_exchange(tmp_path: Path) -> None:
                 assert (await client.answer()).body == b"ok"
         await gateway.ended(50)
     assert len(gateway.log.completes()) == 50
+
+
+PLACES = {
+    "target": b"GET /echo/a%bz HTTP/1.1\r\nHost: a\r\n\r\n",
+    "query": b"GET /echo?a%bz HTTP/1.1\r\nHost: a\r\n\r\n",
+    "User-Agent": b"GET /echo HTTP/1.1\r\nHost: a\r\nUser-Agent: a%bz\r\n\r\n",
+    "X-Request-ID": b"GET /echo HTTP/1.1\r\nHost: a\r\nX-Request-ID: a%bz\r\n\r\n",
+    "X-Forwarded-For": b"GET /echo HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: a%bz\r\n\r\n",
+    "Host": b"GET /echo HTTP/1.1\r\nHost: a%bz\r\n\r\n",
+    "the method": b"G%bET /echo HTTP/1.1\r\nHost: a\r\n\r\n",
+}
+FORGED = b'", Event="REQUEST_COMPLETE", API="x'
+
+
+@pytest.mark.parametrize("place", PLACES)
+async def test_no_byte_forges_a_line_or_a_field(tmp_path: Path, place: str) -> None:
+    """One event stays one line, and what could be read of a value parses back equal."""
+    odd = [bytes([code]) for code in range(256)] + [FORGED, "\u2028\u202e\x85".encode()]
+    async with StrictBackend() as backend:
+        text = toml(tmp_path, api(backend.url), server='trusted_proxies = ["127.0.0.1"]')
+        async with running(text) as gateway:
+            for value in odd:
+                async with gateway.client() as client:
+                    await client.send(PLACES[place] % value)
+                    await client.answer()
+            await gateway.ended(len(odd))
+    events = gateway.log.events()
+    assert_linked(events)
+    assert len(gateway.log.terminals()) == len(odd)
+    if place in {"target", "query"}:
+        told = [event.request_in_url or "" for event in gateway.log.terminals()]
+        prefix = "/echo/a" if place == "target" else "/echo?a"
+        for value, url in zip(odd, told, strict=True):
+            if b"\n" not in value:
+                assert url == prefix + value.decode("utf-8", "surrogateescape") + "z"
