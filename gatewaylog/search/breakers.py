@@ -34,6 +34,10 @@ _AFTER = rf"(?=[{_ALL}]|\Z)"
 _ANYTHING = rf"(?:(?!--|%(?:{'|'.join(_CODES)}))[^{re.escape(_MAJOR)}])*?"
 
 BREAKERS = frozenset(_MAJOR + _MINOR)
+_BYTES = frozenset((_MAJOR + _MINOR).encode())
+_BYTES_TEXT = (_MAJOR + _MINOR).encode()
+_LOW_CODES = tuple(code.lower().encode() for code in _CODES)
+_ENDINGS = tuple(b"%" + code for code in _LOW_CODES)
 
 
 def word_regex(words: str) -> str:
@@ -52,26 +56,57 @@ def literals(words: str) -> list[bytes]:
 
 
 def word_test(words: str) -> Callable[[bytes], bool]:
-    """Return the test whether a raw line holds `words`, a word or a phrase."""
-    if not words.strip("*"):
+    """Return the test whether a raw line holds `words`, a word or a phrase.
+
+    The test takes the line in lower case, `raw.lower()`, which those who try several make once.
+    """
+    core = words.strip("*")
+    if not core:
         return _always
-    if words.isascii():
-        return _ascii_test(words)
-    find = re.compile(word_regex(fold(words)), re.DOTALL | re.IGNORECASE | re.ASCII).search
-    return lambda raw: find(fold(raw.decode("utf-8", "surrogateescape"))) is not None
+    if not words.isascii():
+        find = re.compile(word_regex(fold(words)), re.DOTALL | re.IGNORECASE | re.ASCII).search
+        return lambda low: find(fold(low.decode("utf-8", "surrogateescape"))) is not None
+    if "*" in core:
+        return _wild_test(words)
+    return _plain_test(words, core.lower().encode())
 
 
-def _ascii_test(words: str) -> Callable[[bytes], bool]:
-    # Lines that hold the longest literal are few; looking for it first takes a tenth of the time
-    # that the expression takes (benchmarks/search.py).
+def _wild_test(words: str) -> Callable[[bytes], bool]:
+    # Lines that hold the longest literal are few; looking for it first takes a tenth of the time.
     find = re.compile(word_regex(words).encode(), re.DOTALL | re.IGNORECASE).search
     longest = max(literals(words), key=len)
+    return lambda low: longest in low and find(low) is not None
 
-    def found(raw: bytes) -> bool:
-        return longest in raw.lower() and find(raw) is not None
+
+def _plain_test(words: str, core: bytes) -> Callable[[bytes], bool]:
+    # The expression would be tried at every character, and take twenty times as long.
+    free_before = words[0] == "*" or core[0] in _BYTES
+    free_after = words[-1] == "*" or core[-1] in _BYTES
+    length = len(core)
+
+    def found(low: bytes) -> bool:
+        at = low.find(core)
+        while at >= 0:
+            end = at + length
+            if (free_before or _begins(low, at)) and (
+                free_after or end == len(low) or low[end] in _BYTES
+            ):
+                return True
+            at = low.find(core, at + 1)
+        return False
 
     return found
 
 
-def _always(_raw: bytes) -> bool:
+def _begins(low: bytes, at: int) -> bool:
+    """Tell whether a word can begin here: `_BEFORE` for one place."""
+    before = low[at - 1 : at]
+    if not before:
+        return True
+    if before == b"%":
+        return not low.startswith(_LOW_CODES, at)
+    return before in _BYTES_TEXT or low.endswith(_ENDINGS, 0, at)
+
+
+def _always(_low: bytes) -> bool:
     return True

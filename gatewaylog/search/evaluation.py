@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import operator
-from typing import TYPE_CHECKING, TypeAlias
+from itertools import product
+from typing import TYPE_CHECKING
 
 from gatewaylog.search.expressions import kind_of
 from gatewaylog.search.functions import FUNCTIONS, Given
@@ -21,9 +22,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from gatewaylog.search.functions import Compute, Result
-    from gatewaylog.search.values import Number, Record, Value
-
-    Compare: TypeAlias = Callable[[str, str], bool]
+    from gatewaylog.search.values import Number, Record
 
 _COMPARE: dict[str, Callable[..., bool]] = {
     "=": operator.eq,
@@ -71,7 +70,7 @@ class Evaluation:
         left, right = self.function(expression.left), self.function(expression.right)
         if sign in _COMPARE:
             kinds = {kind_of(expression.left), kind_of(expression.right)}
-            return _comparison(sign, left, right, as_text="text" in kinds)
+            return _comparison(sign, left, right, kinds)
         if sign in _LOGIC:
             return _LOGIC[sign](left, right)
         if sign == "LIKE":
@@ -132,38 +131,39 @@ def _xor(left: Compute, right: Compute) -> Compute:
 _LOGIC = {"AND": _and, "OR": _or, "XOR": _xor}
 
 
-def _comparison(sign: str, left: Compute, right: Compute, *, as_text: bool) -> Compute:
-    compare = _COMPARE[sign]
+def _comparison(sign: str, left: Compute, right: Compute, kinds: set[str]) -> Compute:
+    compare = _comparer(sign, kinds)
 
     def compute(record: Record) -> Result:
         first, second = left(record), right(record)
         if first is None or second is None or isinstance(first, bool) or isinstance(second, bool):
             return None
         if isinstance(first, tuple) or isinstance(second, tuple):
-            return _any_compared(compare, first, second, as_text=as_text)
-        return _compared(compare, first, second, as_text=as_text)
+            pairs = product(texts_of(first), texts_of(second))
+            return any(compare(one, other) for one, other in pairs)
+        return compare(first, second)
 
     return compute
 
 
-def _compared(
-    compare: Callable[..., bool], first: str | float, second: str | float, *, as_text: bool
-) -> bool:
-    if not as_text:
+def _comparer(sign: str, kinds: set[str]) -> Callable[[str | float, str | float], bool]:
+    """Return the comparison of two values.
+
+    Where one is a text as written, both are texts. Else two numbers are compared as such; what is
+    no number is neither less nor greater than one that is written or computed.
+    """
+    compare = _COMPARE[sign]
+    if "text" in kinds:
+        return lambda first, second: compare(text_of(first), text_of(second))
+    strict = "number" in kinds and sign not in {"=", "!="}
+
+    def compared(first: str | float, second: str | float) -> bool:
         one, other = number_of(first), number_of(second)
         if one is not None and other is not None:
             return compare(one, other)
-    return compare(text_of(first), text_of(second))
+        return not strict and compare(text_of(first), text_of(second))
 
-
-def _any_compared(
-    compare: Callable[..., bool], first: Value, second: Value, *, as_text: bool
-) -> bool:
-    return any(
-        _compared(compare, one, other, as_text=as_text)
-        for one in texts_of(first)
-        for other in texts_of(second)
-    )
+    return compared
 
 
 def _like(left: Compute, right: Compute) -> Compute:

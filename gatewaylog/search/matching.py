@@ -30,7 +30,7 @@ def search_test(search: Search) -> Test:
     match search:
         case Words(text):
             found = word_test(text)
-            return lambda raw, _fields: found(raw)
+            return lambda raw, _fields: found(raw.lower())
         case Match():
             return _match(search)
         case OneOf(name, texts):
@@ -45,6 +45,8 @@ def search_test(search: Search) -> Test:
 
 
 def _all(tests: list[Test]) -> Test:
+    if len(tests) == 1:
+        return tests[0]
     if len(tests) == 2:
         first, second = tests
         return lambda raw, fields: first(raw, fields) and second(raw, fields)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from gatewaylog.search import timespan
 from gatewaylog.search.matching import search_test
 from gatewaylog.search.parser import leaves, parse
-from gatewaylog.search.prefilter import Prefilter, prefilter_of
+from gatewaylog.search.prefilter import Prefilter, prefilter_of, without_words
 from gatewaylog.search.query_error import QueryError
 from gatewaylog.search.rows import Row, row_reader
 from gatewaylog.search.stream import Command, Needed, Setting, Stream
@@ -81,19 +81,22 @@ class Plan:
                 if row is not None:
                     yield row
 
-    def run(self, rows: Iterable[Row]) -> Result:
-        """Return what the query gives for `rows`. Raises QueryError, here or while rows are made,
-        where only they show what is wrong.
+    def run(self, rows: Iterable[Row], *, prefiltered: bool = False) -> Result:
+        """Return what the query gives for `rows`; `prefiltered`: they are from `self.rows`, or
+        their lines have passed the prefilter.
+
+        Raises QueryError, here or while rows are made, where only they show what is wrong.
         """
-        stream = Stream(self._matching(rows))
+        search = without_words(self.first) if prefiltered else self.first
+        stream = Stream(self._matching(rows, search))
         for command in self.commands:
             stream = command.run(stream, self.setting)
         return Result(stream.columns, stream.rows, stream.kind, stream.axis)
 
-    def _matching(self, rows: Iterable[Row]) -> Iterator[Record]:
+    def _matching(self, rows: Iterable[Row], search: Search) -> Iterator[Record]:
         earliest = -math.inf if self.earliest is None else self.earliest
         latest = math.inf if self.latest is None else self.latest
-        test, of_record = search_test(self.first), _tests_record(self.first)
+        test, of_record = search_test(search), _tests_record(search)
         complete = _completion(self.reads)
         for row in rows:
             if not earliest <= row.time < latest:

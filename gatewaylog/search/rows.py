@@ -2,7 +2,7 @@
 
 Values are decoded; `null` stays a text, and a field without text is not there. A line is read if
 `gatewaylog.formats.parse_line` reads it, whichever way is taken here: nearly every line of the
-default format is taken apart at its quotation marks, in a fifth of the time (benchmarks/search.py).
+default format is taken apart at its quotation marks, in a fifth of the time.
 """
 
 from __future__ import annotations

@@ -45,8 +45,8 @@ class Count:
 
     __slots__ = ("number",)
 
-    def __init__(self) -> None:
-        self.number = 0
+    def __init__(self, number: int = 0) -> None:
+        self.number = number
 
     def add(self, value: Value, _record: Record, _at: int) -> None:
         """Count each value."""

@@ -119,11 +119,11 @@ def parse_head(scan: Scanner) -> Head:
             given = given or option[0].text == "limit"
         elif number := scan.take(_COUNT):
             head, given = replace(head, count=scan.count(number)), True
-        else:
-            condition = parse_expression(scan, "boolean")
-            head = replace(head, condition=condition, count=head.count if given else None)
+        elif head.condition:
             scan.end_command()
-    return head
+        else:
+            head = replace(head, condition=parse_expression(scan, "boolean"))
+    return head if given or not head.condition else replace(head, count=None)
 
 
 def _head_option(scan: Scanner, head: Head, name: Token, value: Token) -> Head:

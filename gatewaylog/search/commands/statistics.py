@@ -6,11 +6,13 @@ of their BY fields; a record that lacks one of them is not counted.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, TypeAlias
 
 from gatewaylog.search.commands.aggregations import Aggregation, check_names, parse_aggregation
+from gatewaylog.search.commands.aggregators import Count
 from gatewaylog.search.stream import Needed, Setting, Stream
 from gatewaylog.search.values import text_of
 
@@ -53,6 +55,8 @@ class Stats:
 
     def gather(self, rows: Iterable[Record], setting: Setting) -> Groups:
         """Return the state of every group."""
+        if len(self.by) == 1 and all(part.argument is None for part in self.aggregations):
+            return self._counted(rows)
         makes = [part.make() for part in self.aggregations]
         extracts = [part.extract(setting) for part in self.aggregations]
         groups: Groups = {}
@@ -67,6 +71,24 @@ class Stats:
                 for state, value in zip(group[1], given, strict=True):
                     if value is not None and value is not False:
                         state.add(value, record, at)
+        return groups
+
+    def _counted(self, rows: Iterable[Record]) -> Groups:
+        """Do the same for counts by one field, in half the time."""
+        counts: Counter[Value] = Counter()
+        (name,) = self.by
+        for record in rows:
+            value = record.get(name)
+            if value.__class__ is str:
+                counts[value] += 1
+            else:
+                counts.update(_choices(value))
+        groups: Groups = {}
+        for key, number in counts.items():
+            text = text_of(key) if not isinstance(key, tuple) else ""
+            states = groups.setdefault((text,), ((key,), [Count() for _ in self.aggregations]))[1]
+            for state in states:
+                state.merge(Count(number))
         return groups
 
 
