@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gatewaylog.reader.blocks import LONGEST, Block, blocks_of
 from gatewaylog.reader.files import find
+from gatewaylog.reader.following import Follower, follow
 from gatewaylog.reader.lines import Entry, entries_in
 from gatewaylog.reader.reading import Reading, entries, lines_of, read
 from gatewaylog.reader.sources import Source
@@ -13,12 +14,14 @@ __all__ = [
     "LONGEST",
     "Block",
     "Entry",
+    "Follower",
     "Reading",
     "Source",
     "blocks_of",
     "entries",
     "entries_in",
     "find",
+    "follow",
     "lines_of",
     "read",
     "time_of",

@@ -6,7 +6,8 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from gatewaylog.exceptions import ReaderError
-from gatewaylog.reader.sources import PIECE, Source, asking
+from gatewaylog.reader.numbering import PIECE, Numbered
+from gatewaylog.reader.sources import Source, asking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +23,7 @@ class Block(NamedTuple):
     `number` is the first line's, 0 where it is not known since the source is read backwards.
     """
 
-    source: Source
+    source: Numbered
     offset: int
     raw: bytes
     number: int

@@ -32,6 +32,20 @@ def find(
     return sorted(sources, key=_begin) if len(sources) > 1 else sources
 
 
+def live_logs(
+    paths: Iterable[str | os.PathLike[str]] | str | os.PathLike[str],
+) -> list[str]:
+    """Return the files that `paths` name, whether they are there or not, of a folder and a glob
+    those that are written to.
+    """
+    names = []
+    for path in [paths] if isinstance(paths, (str, os.PathLike)) else paths:
+        found = list(_named(os.fspath(path), rotated=False))
+        several = found != [os.fspath(path)]
+        names += [name for name in found if not several or name_of(Path(name).name).is_live]
+    return list(dict.fromkeys(names))
+
+
 def _named(path: str, *, rotated: bool) -> Iterator[str]:
     if path == STANDARD_INPUT:
         yield path
@@ -75,5 +89,4 @@ def _first_line(source: Source) -> bytes:
 
 def _begin(source: Source) -> tuple[float, str, tuple[tuple[int, int | str], ...]]:
     name = name_of(source.path.name)
-    begin = source.changed if source.begin is None else source.begin
-    return begin, str(source.path.with_name(name.family)), name.place
+    return source.since, str(source.path.with_name(name.family)), name.place

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import accumulate, count, repeat
 from operator import add
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from gatewaylog.formats import Line, Unparsed, parse_line
 from gatewaylog.reader.blocks import LONGEST, Block, blocks_of
@@ -13,16 +13,8 @@ from gatewaylog.reader.times import clean
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from gatewaylog.reader.numbering import Numbered
     from gatewaylog.reader.sources import Source
-
-
-class Numbered(Protocol):
-    """Where a line stands."""
-
-    name: str
-
-    def number_at(self, offset: int) -> int:
-        """Return the number of the line that begins at `offset`, from 1 on."""
 
 
 class Entry:

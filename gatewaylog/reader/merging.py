@@ -49,18 +49,14 @@ def _ready(ready: list[tuple[Key, _Stream]], stream: _Stream) -> None:
 
 def _forwards(sources: Sequence[Source]) -> list[_Stream]:
     return [
-        _Stream(
-            source,
-            (source.changed if source.begin is None else source.begin, place),
-            newest_first=False,
-        )
+        _Stream(source, (source.since, place), newest_first=False)
         for place, source in enumerate(sources)
     ]
 
 
 def _backwards(sources: Sequence[Source]) -> list[_Stream]:
     """Make the streams; a packed file's end is known from the one that was begun after it."""
-    ends = [source.end for source in sources]
+    ends = [source.since if source.begin is None else source.end for source in sources]
     by_log = sorted(enumerate(sources), key=lambda pair: (_log_of(pair[1]), pair[0]))
     for (place, source), (_, later) in pairwise(by_log):
         if ends[place] is None and _log_of(source) == _log_of(later) and later.begin is not None:
@@ -90,7 +86,7 @@ class _Stream:
         self._batch: list[Entry] = []
         self._times: list[float] = []  # of the batch, where they are known
         self._at = 0
-        self._time = source.begin or 0.0  # of what was read last
+        self._time = source.since  # of what was read last
         self._held: list[Entry] = []  # lines that go with one that is still to be read
 
     def head(self) -> Key | None:

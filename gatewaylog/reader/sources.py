@@ -11,22 +11,23 @@ import tempfile
 import weakref
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from gatewaylog.exceptions import ReaderError
 from gatewaylog.reader.names import name_of
+from gatewaylog.reader.numbering import PIECE, Numbered
 from gatewaylog.reader.packing import Frames, unpacked
 from gatewaylog.reader.times import first_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+Identity: TypeAlias = tuple[int, int]  # a device and an inode
 STANDARD_INPUT = "-"
-PIECE = 256 * 1024  # bytes read at once: faster than 64 KiB by a tenth, and no slower than 1 MiB
 _LOOK = 64 * 1024  # bytes at a file's begin and end that are searched for a time
 
 
-class Source:
+class Source(Numbered):
     """A file that was found; it is opened when it is read.
 
     `name` is the path as it was given, `-` for standard input. `damage` tells, once it was read,
@@ -34,11 +35,10 @@ class Source:
     """
 
     def __init__(self, name: str) -> None:
-        self.name = name
+        super().__init__(name)
         self.path = Path(name)
-        self.identity: tuple[int, int] | None = None
+        self.identity: Identity | None = None
         self.damage = ""
-        self._counted = (0, 1)  # an offset, and the number of the line there
         self._pipe: io.BufferedReader | None = None  # can't be opened again
         self._spool: io.BufferedReader | None = (
             None  # what the pipe held, once it was read backwards
@@ -79,9 +79,12 @@ class Source:
             return first_time(reversed(stream.read(_LOOK).split(b"\n")))
 
     @cached_property
-    def changed(self) -> float:
-        """When it was written to, in seconds since the epoch; a pipe now."""
-        return float("inf") if self.is_pipe else self.path.stat().st_mtime
+    def since(self) -> float:
+        """Where it stands among others: its begin, else when it was written to; a pipe last."""
+        if self.begin is not None:
+            return self.begin
+        with asking(self.name):
+            return float("inf") if self.is_pipe else self.path.stat().st_mtime
 
     def pieces(self, size: int = PIECE, start: int = 0) -> Iterator[bytes]:
         """Yield what it holds from the byte `start` on, up to `size` bytes at once."""
@@ -117,28 +120,6 @@ class Source:
                 spool.write(piece)
             spool.flush()
         return cast("io.BufferedReader", spool)
-
-    def number_at(self, offset: int) -> int:
-        """Return the number of the line that begins at `offset`, from 1 on.
-
-        Counts the line feeds between it and the offset that was asked for before.
-        """
-        known, number = self._counted
-        if offset >= known:
-            number += self._line_feeds(known, offset - known)
-        else:
-            number -= self._line_feeds(offset, known - offset)
-        self._counted = offset, number
-        return number
-
-    def _line_feeds(self, start: int, length: int) -> int:
-        found = 0
-        for piece in self.pieces(start=start) if length else ():
-            found += piece.count(b"\n", 0, length)
-            length -= len(piece)
-            if length <= 0:
-                break
-        return found
 
     @contextlib.contextmanager
     def _opened(self) -> Iterator[io.BufferedReader]:
@@ -183,14 +164,18 @@ def asking(name: str) -> Iterator[None]:
         raise ReaderError(f"{name}: {error.strerror or error}") from None
 
 
-def identity_of(status: os.stat_result) -> tuple[int, int]:
+def identity_of(status: os.stat_result) -> Identity:
     """Return what makes a file itself, whatever its name."""
     return status.st_dev, status.st_ino
 
 
-def siblings(path: Path) -> list[Path]:
+def siblings(path: Path, *, packed: bool = True) -> list[Path]:
     """Return the files beside `path` that belong to the same log, it among them, oldest first."""
     family = name_of(path.name).family
     with asking(str(path.parent)):
         found = [(name_of(other.name), other) for other in path.parent.iterdir()]
-    return [other for name, other in sorted(found) if name.family == family and other.is_file()]
+    return [
+        other
+        for name, other in sorted(found)
+        if name.family == family and (packed or not name.packed) and other.is_file()
+    ]

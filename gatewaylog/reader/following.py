@@ -1,0 +1,209 @@
+"""Lines as they are written: across rename, removal and cutting of the file, none lost or twice.
+
+The standard library has no inotify, so files are looked at twenty times a second.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gatewaylog.exceptions import ReaderError
+from gatewaylog.reader.files import live_logs
+from gatewaylog.reader.growing import GrowingFile
+from gatewaylog.reader.sources import Identity, asking, identity_of, siblings
+from gatewaylog.reader.times import time_of
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Generator, Iterable, Iterator
+    from typing import Self
+
+    from gatewaylog.reader.lines import Entry
+
+EVERY = 0.05  # seconds between two looks
+_LINGER = 60.0  # seconds without a line after which a renamed file is let go
+_MOST_FORMER = 64
+_TICK = 100_000_000  # nanoseconds, many times what a file system's clock goes by
+
+
+def follow(
+    paths: Iterable[str | os.PathLike[str]] | str | os.PathLike[str],
+    *,
+    last: int | None = 0,
+    every: float = EVERY,
+) -> Generator[Entry, None, None]:
+    """Yield the last lines of files, then new ones as they are ended, for ever; see `Follower`."""
+    with Follower(paths, last=last, every=every) as follower:
+        yield from follower
+
+
+class Follower:
+    """Follows logs by their names, each through its rotations.
+
+    `paths` are files (one that is not there is waited for) and folders (the live logs in them).
+    Reading begins with the `last` lines of each file, None: with its first. A line is given when
+    its line feed is written. The rest of a renamed file comes before what the new one holds, and
+    the renamed one is watched for a minute more, as other writers may hold it still; one that was
+    rotated twice between two looks is found by its name. A cut file begins anew.
+
+    Iterate it, and end that from anywhere by `stop`; or call `poll` whenever you like. Raises
+    ReaderError for what can't be followed: a pipe, or a file that may not be read.
+    """
+
+    def __init__(
+        self,
+        paths: Iterable[str | os.PathLike[str]] | str | os.PathLike[str],
+        *,
+        last: int | None = 0,
+        every: float = EVERY,
+    ) -> None:
+        self._every = every
+        self._stopped = threading.Event()
+        self._logs = [_Log(Path(path), last) for path in live_logs(paths)]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[Entry]:
+        """Yield lines as they come, until `stop`; what was written before that is given still."""
+        while not self._stopped.wait(0):
+            yield from self.poll()
+            self._stopped.wait(self._every)
+        yield from self.poll()
+
+    def poll(self) -> Iterator[Entry]:
+        """Yield the lines that were ended since the last look; to be iterated to its end."""
+        for log in self._logs:
+            yield from log.fresh()
+
+    def stop(self) -> None:
+        """End the iteration; from any thread or a signal's handler."""
+        self._stopped.set()
+
+    def close(self) -> None:
+        """Let go of all files."""
+        for log in self._logs:
+            log.close()
+
+
+class _Log:
+    """A path, the file that has that name now, and those that had it lately."""
+
+    def __init__(self, path: Path, last: int | None) -> None:
+        self._path = path
+        self._current: GrowingFile | None = None
+        self._former: dict[GrowingFile, float] = {}  # when each had its last line
+        self._scanned = 0  # when the folder had changed as it was last looked through
+        with asking(str(path)):
+            if path.exists() and not path.is_file():
+                raise ReaderError(f"{path}: is no regular file, so that it can't be followed")
+            # What is passed over beside the path is known by its first bytes: an inode is given
+            # to the next file at once, and a copy of a file is no other log.
+            self._known: dict[bytes, Identity] = {}
+            for other in self._relatives():
+                if (file := _opened(other, path)) is not None:
+                    self._known[file.head()] = file.identity
+                    file.close()
+            if path.exists():
+                self._current = GrowingFile(path, str(path), last)
+
+    def _relatives(self) -> list[Path]:
+        """Return the files that were rotated from this one and are not packed, oldest first."""
+        if not self._path.parent.is_dir():
+            return []
+        return [other for other in siblings(self._path, packed=False) if other != self._path]
+
+    def fresh(self) -> Iterator[Entry]:
+        """Yield the lines that were ended since the last look."""
+        found = self._replaced()
+        yield from self._late()
+        if self._current is not None:
+            yield from self._current.fresh()
+            if found is not None:
+                self._former[self._current] = time.monotonic()
+        held = self._current if found is None else found
+        for file in self._missed(held) if self._is_changed() else ():
+            self._former[file] = time.monotonic()
+            yield from file.fresh()
+        self._current = held
+        if found is not None:
+            yield from found.fresh()
+
+    def _replaced(self) -> GrowingFile | None:
+        """Return the file that has the name now, where it is another than before."""
+        try:
+            identity = identity_of(self._path.stat())
+            if self._current is None or identity != self._current.identity:
+                return GrowingFile(self._path, str(self._path), None)
+        except OSError:
+            return None  # not there, or not to be read just now
+        return None
+
+    def _is_changed(self) -> bool:
+        """Tell whether a file beside the path may have another name than at the last look.
+
+        A change within a tick of the clock is not to be seen, so that a folder that changed just
+        now is looked through again.
+        """
+        try:
+            changed = self._path.parent.stat().st_mtime_ns
+        except OSError:
+            return False
+        if changed == self._scanned:
+            return False
+        self._scanned = changed if time.time_ns() - changed > _TICK else 0
+        return True
+
+    def _missed(self, current: GrowingFile | None) -> list[GrowingFile]:
+        """Open the files that had the name between two looks, oldest first."""
+        held = [file for file in (current, *self._former) if file is not None]
+        missed: list[GrowingFile] = []
+        for path in self._relatives():
+            if (file := _opened(path, self._path)) is None:
+                continue  # renamed meanwhile: the folder is looked through again
+            if file.head() and not self._is_known(file, [*held, *missed]):
+                missed.append(file)
+            else:
+                file.close()
+        return sorted(missed, key=lambda file: time_of(file.head().partition(b"\n")[0]) or 0.0)
+
+    def _is_known(self, file: GrowingFile, held: list[GrowingFile]) -> bool:
+        head = file.head()
+        return any(file.identity == other.identity or head in other.heads for other in held) or any(
+            head == known or (identity == file.identity and known and head.startswith(known))
+            for known, identity in self._known.items()
+        )
+
+    def _late(self) -> Iterator[Entry]:
+        """Yield what is still written to renamed files; let go of those that had enough time."""
+        now = time.monotonic()
+        for file in list(self._former):
+            for entry in file.fresh():
+                self._former[file] = now
+                yield entry
+        most = len(self._former) - _MOST_FORMER
+        for number, (file, since) in enumerate(list(self._former.items())):
+            if self._current is not None and (now - since > _LINGER or number < most):
+                yield from file.torn()
+                self._known |= dict.fromkeys(file.heads, file.identity)
+                del self._former[file]
+                file.close()
+
+    def close(self) -> None:
+        """Let go of all files."""
+        for file in (self._current, *self._former):
+            if file is not None:
+                file.close()
+
+
+def _opened(path: Path, name: Path) -> GrowingFile | None:
+    try:
+        return GrowingFile(path, str(name), None)
+    except OSError:
+        return None
