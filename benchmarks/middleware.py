@@ -19,7 +19,8 @@ def peer(name: str, folder: Path, *options: str, around: str = "") -> Peer:
     port = free_port()
     command = [
         sys.executable, "-m", "uvicorn", "--app-dir", str(HERE), "bare_app:app",
-        "--port", str(port), "--lifespan", "off", "--http", "httptools", "--loop", "uvloop", *options,
+        "--port", str(port), "--lifespan", "off", "--http", "httptools", "--loop", "uvloop",
+        *options,
     ]  # fmt: skip
     environment = {"AROUND": around, "LOG": str(folder / "api-access.log")}
     output = folder / f"{name.replace(' ', '-')}.out"

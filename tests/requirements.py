@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -28,7 +29,7 @@ def program(name: str) -> str:
     return path
 
 
-def _missing(reason: str) -> None:
+def _missing(reason: str) -> NoReturn:
     if os.environ.get("GATEWAYLOG_REQUIRE_ALL") == "1":
         pytest.fail(reason)
     pytest.skip(reason)

@@ -27,6 +27,15 @@ SERVERS = {
 PAIRS = [(server, app) for server in SERVERS for app in ("flask_app", "django_app")]
 
 
+# Only gunicorn tells the target as it was sent.
+tells_the_target = pytest.mark.parametrize(
+    "server",
+    [pair for pair in PAIRS if pair[0].startswith("gunicorn")],
+    ids="-".join,
+    indirect=True,
+)
+
+
 def command(server: str, app: str) -> list[str]:
     return ["-m", *SERVERS[server].split(), f"tests.system.wsgi_apps:{app}"]
 
@@ -43,13 +52,6 @@ def server(
         program.log.assert_all_paired()
 
 
-@pytest.fixture
-def gunicorn(server: Program) -> Program:
-    if "gunicorn" not in server.command:
-        pytest.skip("gunicorn's own")
-    return server
-
-
 def complete(exchange: CapturedExchange) -> RequestComplete:
     assert isinstance(exchange.terminal, RequestComplete), exchange
     return exchange.terminal
@@ -60,10 +62,11 @@ def error(exchange: CapturedExchange) -> RequestError:
     return exchange.terminal
 
 
-def test_a_get_is_logged_as_it_was_sent(gunicorn: Program) -> None:
-    response, body = gunicorn.request("GET", "/h%65llo?a=%20b&token=secret")
+@tells_the_target
+def test_a_get_is_logged_as_it_was_sent(server: Program) -> None:
+    response, body = server.request("GET", "/h%65llo?a=%20b&token=secret")
     assert (response.status, body) == (200, b"hello")
-    exchange = gunicorn.exchange("/h%65llo?a=%20b&token=REDACTED")
+    exchange = server.exchange("/h%65llo?a=%20b&token=REDACTED")
     end = complete(exchange)
     assert exchange.incoming is not None
     assert exchange.incoming.api == end.api == "acme--Shop:v1"
@@ -72,10 +75,11 @@ def test_a_get_is_logged_as_it_was_sent(gunicorn: Program) -> None:
     assert end.remote_ip == "127.0.0.1"
 
 
-def test_the_authority_of_an_absolute_target_is_not_logged(gunicorn: Program) -> None:
-    response, _ = gunicorn.request("GET", "http://127.0.0.1/hello?absolute")
+@tells_the_target
+def test_the_authority_of_an_absolute_target_is_not_logged(server: Program) -> None:
+    response, _ = server.request("GET", "http://127.0.0.1/hello?absolute")
     assert response.status == 200
-    assert complete(gunicorn.exchange("/hello?absolute")).bytes_out == 5
+    assert complete(server.exchange("/hello?absolute")).bytes_out == 5
 
 
 def test_a_get_is_logged(server: Program) -> None:
