@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from gatewaylog.reader.blocks import LONGEST, Block, blocks_of
+from gatewaylog.reader.exchanges import GRACE, Exchange, Orphan, Pairing, paired
 from gatewaylog.reader.files import find
+from gatewaylog.reader.finding import find_exchanges
 from gatewaylog.reader.following import Follower, follow
 from gatewaylog.reader.lines import Entry, entries_in
 from gatewaylog.reader.reading import Reading, entries, lines_of, read
@@ -11,18 +13,24 @@ from gatewaylog.reader.sources import Source
 from gatewaylog.reader.times import time_of
 
 __all__ = [
+    "GRACE",
     "LONGEST",
     "Block",
     "Entry",
+    "Exchange",
     "Follower",
+    "Orphan",
+    "Pairing",
     "Reading",
     "Source",
     "blocks_of",
     "entries",
     "entries_in",
     "find",
+    "find_exchanges",
     "follow",
     "lines_of",
+    "paired",
     "read",
     "time_of",
 ]
