@@ -52,12 +52,9 @@ def row_of(raw: bytes, line: Line) -> Row:
     start = raw[:1]
     if start == b"{":
         pairs = _json_pairs(raw)
-    elif start.isdigit():
-        text = raw.decode("utf-8", "surrogateescape")
-        first = text.rindex(" ", 0, text.index('="')) + 1
-        pairs = [
-            (key, "null" if value is None else str(value)) for key, value in read_pairs(text, first)
-        ]
+    elif head := _HEAD.match(raw):
+        text = raw[head.start(4) :].decode("utf-8", "surrogateescape")
+        pairs = [(key, "null" if value is None else str(value)) for key, value in read_pairs(text)]
     else:
         pairs = _logfmt_pairs(raw.decode("utf-8", "surrogateescape"))
     return Row(line.time.timestamp(), raw, {key: text for key, text in pairs if text})
@@ -96,12 +93,14 @@ def row_reader(reads: Collection[str] | None = None) -> Callable[[bytes], Row | 
         if head is None or b"\\" in raw:
             return _read_slowly(raw, reads)
         parts = raw.split(b'"')
+        if not len(parts) % 2:
+            return _read_slowly(raw, reads)
         key = (head[4], *parts[2::2])
         shape = shapes.get(key, _UNSEEN)
         if shape is _UNSEEN:
             if len(shapes) > _SHAPES:
                 shapes.clear()
-            shape = shapes[key] = _shape_of(key, len(parts), reads)
+            shape = shapes[key] = _shape_of(key, reads)
         if shape is None or head.end() != len(parts[0]) or not shape.fits(parts):
             return _read_slowly(raw, reads)
         second = second_of(head[1] + head[3])
@@ -166,14 +165,15 @@ class _Shape(NamedTuple):
 _UNSEEN = _Shape((), 0, (), ())
 
 
-def _shape_of(
-    between: tuple[bytes, ...], parts: int, reads: Collection[str] | None
-) -> _Shape | None:
-    """Return the shape of a line, None where its keys are not as `parse_line` wants them."""
-    first, *others = between
-    end = others.pop() if others else b"?"
-    found = [_BETWEEN.fullmatch(other) for other in others]
-    if not all(found) or end.strip() or parts % 2 == 0:
+def _shape_of(key: tuple[bytes, ...], reads: Collection[str] | None) -> _Shape | None:
+    """Return the shape of a line, None where its keys are not as `parse_line` wants them.
+
+    `key` is the first of them, and what stands behind each value.
+    """
+    first, *between = key
+    end = between.pop() if between else b"?"
+    found = [_BETWEEN.fullmatch(other) for other in between]
+    if not all(found) or end.strip():
         return None
     names = [first.decode(), *(match[1].decode() for match in found if match)]
     places = {name: 2 * at + 1 for at, name in enumerate(names)}
