@@ -7,7 +7,6 @@ wrong); only the exchange decides which event ends it, by the rules of `which_fa
 from __future__ import annotations
 
 import re
-import traceback
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -251,6 +250,8 @@ class Exchange:
         try:
             failure = self._rules(self)
         except Exception:  # noqa: BLE001 - a user's callable must never change the exchange
+            import traceback  # for this alone
+
             notice(f"the rules for the terminal event raised:\n{traceback.format_exc()}")
             return which_failure(self)
         if failure is None or isinstance(failure, Failure):
