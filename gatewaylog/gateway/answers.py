@@ -98,7 +98,7 @@ def _body(failure: Failure, *, xml: bool) -> bytes:
         "description": _DESCRIPTIONS[failure],
     }
     if not xml:
-        return json.dumps(parts).encode()
+        return json.dumps(parts, separators=(",", ":")).encode()
     inner = "".join(f"<am:{name}>{text}</am:{name}>" for name, text in parts.items())
     return f'<am:fault xmlns:am="http://wso2.org/apimanager">{inner}</am:fault>'.encode()
 

@@ -70,7 +70,7 @@ async def test_a_backend_that_does_not_answer_gives_an_error_that_tells_how(
             answer = await client.ask(request())
             assert answer.status == status
             assert answer.value(b"connection") is None
-            assert f'"code": "{code}"'.encode() in answer.body
+            assert f'"code":"{code}"'.encode() in answer.body
         await gateway.ended()
     error = gateway.log.error()
     assert (error.error_source, error.error_code, error.status_code) == ("fault", code, status)

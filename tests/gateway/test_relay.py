@@ -226,7 +226,7 @@ async def test_a_backend_that_is_down_answers_the_handshake_with_502(tmp_path: P
         answer = await gateway.ask(request(b"/echo", *UPGRADE))
         await gateway.ended()
     assert answer.status == 502
-    assert b'"code": "101503"' in answer.body
+    assert b'"code":"101503"' in answer.body
     error = gateway.log.error()
     assert (error.error_code, error.status_code, error.attempts) == ("101503", 502, 2)
 

@@ -77,7 +77,7 @@ async def test_sigterm_ends_what_is_not_finished_in_time_with_503_and_its_event(
         gateway.signal(signal.SIGTERM)
         answer = await client.answer()
         assert answer.status == 503
-        assert b'"code": "101507"' in answer.body
+        assert b'"code":"101507"' in answer.body
         assert await gateway.exit() == 0
     error = gateway.log.error()
     assert (error.error_source, error.error_code, error.status_code) == ("fault", "101507", 503)
