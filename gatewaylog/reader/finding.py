@@ -68,18 +68,20 @@ class _Wanted:
         if not isinstance(event, (IncomingRequest, RequestComplete, RequestError)):
             return False
         linked = event.message_id if isinstance(event, IncomingRequest) else event.response_to
-        if linked in self._linked:
-            return True
-        own = (event.message_id, linked)
-        if not any(map(self._names, own)) and self._identity not in {
-            event.request_id,
-            event.trace_id,
-        }:
+        if linked not in self._linked and not self._is_named(event, linked):
             return False
         if linked is not None:
             self._linked.add(linked)
             self._needles.add(linked.removeprefix(_URN).encode())
         return True
+
+    def _is_named(
+        self, event: IncomingRequest | RequestComplete | RequestError, linked: str | None
+    ) -> bool:
+        return any(map(self._names, (event.message_id, linked))) or self._identity in (
+            event.request_id,
+            event.trace_id,
+        )
 
     def _names(self, identity: str | None) -> bool:
         """Tell whether a MessageID is the one that was asked for."""

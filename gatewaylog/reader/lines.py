@@ -21,7 +21,7 @@ class Entry:
     """One line and where it stands: in `source`, from the byte `offset` on (of what is unpacked).
 
     `raw` is the line without its line feed, at most LONGEST bytes of it. No frozen dataclass, as
-    one is made for each of millions of lines, which takes three times as long with these.
+    one is made for each of millions of lines (benchmarks/reader.py).
     """
 
     __slots__ = ("_line", "_number", "offset", "raw", "source")
@@ -49,6 +49,12 @@ class Entry:
         if self._line is None:
             self._line = self._parsed()
         return self._line
+
+    def cut(self) -> Entry:
+        """Return this line, or its begin where it is too long to be read."""
+        if len(self.raw) <= LONGEST:
+            return self
+        return _too_long(self.source, self.offset, self.raw[:LONGEST], self._number)
 
     def _parsed(self) -> Line | Unparsed:
         line = parse_line(clean(self.raw))
@@ -110,13 +116,7 @@ def entries_in(block: Block) -> list[Entry]:
         entries.pop()
     if b"" in raws[:-1] or b"\r" in raws:
         entries = [entry for entry in entries if entry.raw not in {b"", b"\r"}]
-    return entries if len(block.raw) <= LONGEST else list(map(_bounded, entries))
-
-
-def _bounded(entry: Entry) -> Entry:
-    if len(entry.raw) <= LONGEST:
-        return entry
-    return _too_long(entry.source, entry.offset, entry.raw[:LONGEST], entry._number)  # noqa: SLF001 - may be unknown still
+    return entries if len(block.raw) <= LONGEST else [entry.cut() for entry in entries]
 
 
 def _too_long(source: Numbered, offset: int, raw: bytes, number: int) -> Entry:

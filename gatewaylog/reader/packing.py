@@ -91,8 +91,6 @@ class Frames(io.RawIOBase):
 
     def _more(self) -> bool:
         """Have compressed bytes at hand, or find the end."""
-        if self._frame is None:
-            self._packed = self._packed.lstrip(self._padding) if self._padding else self._packed
         self._packed = self._packed or self._file.read1(_PIECE)
         if not self._packed and self._frame is not None:
             self.damage = "the compressed data breaks off here"
@@ -100,7 +98,7 @@ class Frames(io.RawIOBase):
 
     def _unpack(self) -> None:
         if self._frame is None:
-            self._packed = self._packed.lstrip(self._padding) if self._padding else self._packed
+            self._packed = self._packed.lstrip(self._padding)
             if not self._packed:
                 return
             self._frame = self._begin()

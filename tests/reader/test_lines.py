@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gatewaylog.exceptions import ReaderError
@@ -67,7 +67,9 @@ def test_backwards_gives_the_reverse_whatever_the_block(content: bytes, size: in
     assert moved(content, size, newest_first=True)[::-1] == expected(content)
 
 
-@given(contents, st.integers(1, 70), st.integers(3, 60))
+@given(contents, st.integers(1, 400), st.integers(3, 60))
+@example(b"aaaaaaa\nb\n\nccccc\n", 100, 3)
+@example(b"aaaaaaa\nb\n\nccccc", 2, 3)
 def test_both_ways_cut_the_same_lines_at_the_same_place(
     content: bytes, size: int, longest: int
 ) -> None:
@@ -155,7 +157,7 @@ def test_compressed_lines_stand_where_they_stand_in_what_is_unpacked(
 ) -> None:
     content = lines([1.0 * at for at in range(500)])
     plain = write(folder / "plain", content)
-    members = gzip.compress(content[:3000]) + b"\0" * 700 + gzip.compress(content[3000:]) + b"\0"
+    members = gzip.compress(content[:3000]) + b"\0" * 70_000 + gzip.compress(content[3000:]) + b"\0"
     packed = write(folder / "packed", members)
     assert [told(e)[1:] for e in entries(packed, newest_first=newest_first)] == [
         told(e)[1:] for e in entries(plain, newest_first=newest_first)
@@ -184,9 +186,12 @@ def test_where_compressed_data_breaks_off_is_told_after_what_was_read(
 
 def test_zstandard_is_read_where_its_module_is_there(folder: Path) -> None:
     zstandard = pytest.importorskip("zstandard")
-    content = lines([1.0, 2.0])
-    path = write(folder / "log.zst", zstandard.compress(content))
-    assert len(list(entries(path))) == 2
+    content = lines([1.0 * at for at in range(3000)])
+    packed = zstandard.compress(content[:3000]) + zstandard.compress(content[3000:])
+    assert len(list(entries(write(folder / "log.zst", packed)))) == 3000
+    *whole, _, cut = entries(write(folder / "cut.zst", packed[:-500]))
+    assert all(isinstance(entry.line, Line) for entry in whole)
+    assert reason_of(cut) == "the compressed data breaks off here"
 
 
 def test_zstandard_without_a_module_names_the_extra(

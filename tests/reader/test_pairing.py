@@ -92,6 +92,12 @@ def test_an_exchange_without_an_end_is_an_orphan_once_it_is_older_than_the_grace
     assert faults(pairing, grace=10) == [(identity(1), "no end"), (identity(2), "no end")]
 
 
+def test_what_is_neither_begin_nor_end_is_passed_over() -> None:
+    line = at(0, incoming(1))
+    other = Line(time=line.time, event=("no", "event"))  # type: ignore[arg-type]
+    assert Pairing().add(other) is None
+
+
 def test_age_is_against_now_where_that_is_given() -> None:
     pairing = taken(at(0, incoming(1)))
     assert pairing.orphans() == []
@@ -226,11 +232,19 @@ def test_all_exchanges_of_a_trace_are_found_and_doubles_with_them(tmp_path: Path
     ]
 
 
+def test_a_line_that_only_mentions_an_id_is_not_taken(tmp_path: Path) -> None:
+    other = incoming(2, message_id=None, request_in_url="/of/" + identity(1))
+    content = [encoded(other), encoded(incoming(1)), encoded(complete(5, user_agent=identity(1)))]
+    (exchange,) = find_exchanges(identity(1), write(tmp_path / "log", b"".join(content)))
+    assert exchange.lines[0].event == incoming(1)
+
+
 def test_the_first_eight_characters_of_an_id_find_it_but_fewer_do_not(tmp_path: Path) -> None:
     one = "urn:uuid:c78c4359-8efe-49a2-b442-f020ae595df1"
     path = write(tmp_path / "log", encoded(incoming(1, message_id=one)))
     assert [e.id for e in find_exchanges("c78c4359", path)] == [one]
     assert find_exchanges("c78c435", path) == []
+    assert find_exchanges("", path) == []
     assert find_exchanges("c78c4359-8efe", SEED) != []
 
 
