@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gatewaylog.search.commands.chart import Chart, parse_chart
-from gatewaylog.search.commands.computing import parse_bin, parse_eval, parse_rex
+from gatewaylog.search.commands.computing import parse_bin, parse_eval
+from gatewaylog.search.commands.extracting import parse_rex
 from gatewaylog.search.commands.filtering import (
     Search,
     parse_dedup,

@@ -7,7 +7,15 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, TypeAlias
 
-from gatewaylog.search.commands.aggregators import AGGREGATORS, Aggregator, Percentile
+from gatewaylog.search.commands import picking
+from gatewaylog.search.commands.aggregators import (
+    Aggregator,
+    Average,
+    Count,
+    Deviation,
+    Percentile,
+    Sum,
+)
 from gatewaylog.search.expressions import parse_expression
 from gatewaylog.search.scanner import Token
 from gatewaylog.search.tree import Expression, fields_of
@@ -20,6 +28,22 @@ if TYPE_CHECKING:
     from gatewaylog.search.values import Record, Value
 
     Extract: TypeAlias = Callable[[Record], Value | bool | None]
+
+AGGREGATORS: dict[str, Callable[[], Aggregator]] = {
+    "count": Count,
+    "dc": picking.Distinct,
+    "sum": Sum,
+    "avg": Average,
+    "min": picking.Least,
+    "max": picking.Greatest,
+    "stdev": Deviation,
+    "values": picking.Values,
+    "list": picking.Listing,
+    "first": lambda: picking.Foremost(picking.first),
+    "last": lambda: picking.Foremost(picking.last),
+    "earliest": lambda: picking.Foremost(picking.earliest),
+    "latest": lambda: picking.Foremost(picking.latest),
+}
 
 _FUNCTION = re.compile(r"[A-Za-z_]+[0-9]*(?:\.[0-9]+)?(?=[\s(,|]|\Z)")
 _OPENED = re.compile(r"\(")
