@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gatewaylog.gateway.answers import Headers
     from gatewaylog.gateway.client import Body
     from gatewaylog.gateway.protocol import GatewayProtocol
+    from gatewaylog.gateway.session import SessionProtocol
     from gatewaylog.middleware.asgi import Receive, Scope, Send
 
 _CLIENTS = frozenset((errors.UNROUTABLE, errors.CONTENT_TOO_LARGE))  # the request's own faults
@@ -54,7 +55,7 @@ class Call:
         self.method: str = scope.get("method", "GET")
         self.exchange: Exchange = scope[EXCHANGE]
         self.scheme = _SECURE[scope.get("scheme", "http")]
-        self.connection: GatewayProtocol | None = scope.get(CONNECTION)
+        self.connection: GatewayProtocol | SessionProtocol | None = scope.get(CONNECTION)
 
     def watch(self, body: Body | None) -> None:
         """Cancel the running task when the client goes away."""

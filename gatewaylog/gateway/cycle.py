@@ -128,7 +128,7 @@ class GatewayCycle(RequestResponseCycle):
             self.on_response()
             return
         connection: GatewayProtocol = cast("Any", self.scope)[CONNECTION]
-        if self.more_body or connection.unsettled:
+        if self.more_body or connection.deaf:
             self.on_response()
             connection.linger()
         else:

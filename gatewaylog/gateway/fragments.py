@@ -33,3 +33,8 @@ def fragment(raw: bytes) -> Fragment | None:
         return None
     headers = [(name.lower(), value) for name, value in _LINE.findall(raw)]
     return Fragment(line["method"].decode("ascii"), line["target"], headers)
+
+
+def head_size(target: bytes, headers: Headers) -> int:
+    """Return about how many bytes a head had."""
+    return len(target) + sum(len(name) + len(value) + 4 for name, value in headers)

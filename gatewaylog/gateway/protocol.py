@@ -14,7 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from gatewaylog.gateway.answers import bad_request
 from gatewaylog.gateway.client import CONNECTION, MALFORMED
 from gatewaylog.gateway.cycle import GatewayCycle
-from gatewaylog.gateway.fragments import Fragment, fragment
+from gatewaylog.gateway.fragments import Fragment, fragment, head_size
 from gatewaylog.gateway.resumed import FRAMING, read_on
 from gatewaylog.gateway.session import SessionProtocol
 from gatewaylog.middleware.asgi import TARGET
@@ -46,7 +46,7 @@ class GatewayProtocol(HttpToolsProtocol):
     _unread = 0  # bytes of a body's framing since a piece of the body
     _upgrading = False  # the current request asks for another protocol
     _websocket = False  # namely for a WebSocket
-    _deaf = False  # nothing more is read
+    deaf = False  # nothing more is read, though the client may still send
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to count the client's silence."""
@@ -69,7 +69,7 @@ class GatewayProtocol(HttpToolsProtocol):
         long it gets; so what it has not handed over is counted here.
         """
         self.heard = self.loop.time()
-        if self._deaf:
+        if self.deaf:
             return
         if self._begun:
             self._begins += data
@@ -100,8 +100,8 @@ class GatewayProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Hand the request over, with its target as it was sent."""
         if self.parser.get_http_version() not in _VERSIONS:
-            raise ValueError("another version of HTTP")  # ends in send_400_response
-        if (self._torn or self._large) and self._head_size() > _MAX_HEAD:
+            raise ValueError("another version")  # ends in send_400_response
+        if (self._torn or self._large) and head_size(self.url, self.headers) > _MAX_HEAD:
             raise ValueError("a head too large")
         self.scope[TARGET] = self.url  # type: ignore[literal-required]
         self._upgrading = self.parser.should_upgrade()
@@ -134,9 +134,6 @@ class GatewayProtocol(HttpToolsProtocol):
         self.flow.resume_reading()
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
-
-    def _head_size(self) -> int:
-        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body."""
@@ -188,11 +185,6 @@ class GatewayProtocol(HttpToolsProtocol):
         return not any(name in FRAMING for name, _ in self.headers)
 
     @property
-    def unsettled(self) -> bool:
-        """Whether the client may still be sending what is not read any more."""
-        return self._deaf
-
-    @property
     def waits_for_head(self) -> bool:
         """Whether no request is being served: the client is expected to send one."""
         cycle: RequestResponseCycle | None = self.cycle
@@ -205,7 +197,7 @@ class GatewayProtocol(HttpToolsProtocol):
         exchange learns so and answers, and a next request behind it only closes the connection.
         """
         in_body = not self._between and not self._begun
-        self._deaf = True
+        self.deaf = True
         if self.waits_for_head:
             if not in_body:  # else it was answered early, and has its record
                 self._note_refusal()
@@ -224,7 +216,7 @@ class GatewayProtocol(HttpToolsProtocol):
         """Close once the client has, or soon: closing at once while it still sends would reset
         the connection, and the answer might never be read (RFC 9112 §9.6).
         """
-        self._deaf = True
+        self.deaf = True
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self.flow.resume_reading()

@@ -9,9 +9,12 @@ from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from gatewaylog.gateway.answers import bad_request
+from gatewaylog.gateway.client import CONNECTION
 from gatewaylog.middleware.asgi import TARGET
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from uvicorn._types import ASGISendEvent
     from websockets.http11 import Request
 
@@ -25,6 +28,7 @@ class SessionProtocol(WebSocketsSansIOProtocol):
     """One WebSocket; `target` and `lines` are its handshake's as they were sent."""
 
     app: Serving
+    on_lost: Callable[[], None] | None = None  # called once when the client goes away
     target = b""
     lines: list[tuple[bytes, bytes]] = []  # noqa: RUF012 - never changed
 
@@ -34,7 +38,7 @@ class SessionProtocol(WebSocketsSansIOProtocol):
             self._refuse()
             return
         super().handle_connect(event)
-        cast("dict[str, Any]", self.scope)[TARGET] = self.target
+        cast("dict[str, Any]", self.scope).update({TARGET: self.target, CONNECTION: self})
 
     def data_received(self, data: bytes) -> None:
         """Take bytes from the client."""
@@ -58,6 +62,9 @@ class SessionProtocol(WebSocketsSansIOProtocol):
         if self.handshake_complete and self.conn.close_rcvd is None and not self.close_sent:
             self.queue.put_nowait({"type": "websocket.disconnect", "code": _ABNORMAL})
         super().connection_lost(exc)
+        if self.on_lost is not None:
+            on_lost, self.on_lost = self.on_lost, None
+            on_lost()
 
     def shutdown(self) -> None:
         """Let a running session go on: the server ends it when `drain` is over."""

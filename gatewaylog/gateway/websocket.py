@@ -32,12 +32,15 @@ async def relay(request: Outgoing, forwarder: Forwarder, call: Call) -> None:
     if (await call.receive())["type"] != "websocket.connect":
         raise ClientGone
     request = request._replace(headers=_offered(request.headers))
+    if call.connection is not None:
+        call.watch(None)
     try:
         link = await forwarder.connect(request, call.exchange, call.scope["subprotocols"])
     except HandshakeRefused as refused:
         call.exchange.answered(refused.status)
         await call.deny(refused.status, to_client(refused.headers), refused.body)
         return
+    call.unwatch()
     call.exchange.answered(SWITCHING)
     try:
         headers = _offered(to_client(link.headers))

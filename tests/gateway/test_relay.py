@@ -242,6 +242,22 @@ async def test_a_backend_that_never_answers_the_handshake_gives_101504(tmp_path:
     assert (answer.status, gateway.log.error().error_code) == (504, "101504")
 
 
+async def test_a_client_that_leaves_while_the_backend_is_awaited_gives_101000(
+    tmp_path: Path,
+) -> None:
+    async def stall(wire: Wire) -> None:
+        await wire.until_closed()
+
+    async with in_front_of(tmp_path, stall) as (gateway, backend):
+        async with gateway.client() as client:
+            await client.send(request(b"/echo", *UPGRADE))
+            await until(lambda: backend.wires and backend.wires[0].raw)
+        await gateway.ended()
+        await until(lambda: backend.wires[0].closed.is_set())
+    error = gateway.log.error()
+    assert (error.error_code, error.status_code, error.outcome) == ("101000", 499, "client_abort")
+
+
 @pytest.mark.parametrize(
     "lines", [UPGRADE[:3], UPGRADE[:2], [*UPGRADE[:3], b"Sec-WebSocket-Key: x"]]
 )

@@ -9,6 +9,7 @@ from gatewaylog.gateway.config.tables import (
     Config,
     LogConfig,
     RedactConfig,
+    SearchConfig,
     ServerConfig,
 )
 
@@ -23,6 +24,7 @@ __all__ = [
     "LogConfig",
     "RedactConfig",
     "ResourceConfig",
+    "SearchConfig",
     "ServerConfig",
     "api_label",
     "load",

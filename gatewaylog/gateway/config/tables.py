@@ -150,6 +150,14 @@ class ApplicationConfig(Table):
         )
 
 
+class SearchConfig(Table):
+    """`[search]`, which the gateway itself does not use: `index` names sets of logs for queries."""
+
+    index: dict[Text, Annotated[tuple[Text, ...], AfterValidator(some)]] = Field(
+        default_factory=dict
+    )
+
+
 class Config(Table):
     """The whole file. Equal configurations are those that say the same."""
 
@@ -158,6 +166,7 @@ class Config(Table):
     api: tuple[ApiConfig, ...] = ()
     auth: AuthConfig = AuthConfig()
     application: tuple[ApplicationConfig, ...] = ()
+    search: SearchConfig = SearchConfig()
 
 
 def _check_pair(certificate: str, key: str) -> None:
