@@ -1,7 +1,6 @@
 """uvicorn's HTTP/1.1 connection, with what the gateway must see and uvicorn keeps to itself.
 
-That is: the request target's raw bytes, requests that uvicorn refuses before any application sees
-them, the moment a client goes away, and HTTP/1.0 clients, to which nothing may be sent chunked.
+That is: the target's raw bytes, requests that no application sees, and the moment a client leaves.
 """
 
 from __future__ import annotations
