@@ -21,6 +21,7 @@ from gatewaylog.gateway.config import (
     LogConfig,
     RedactConfig,
     ResourceConfig,
+    SearchConfig,
     ServerConfig,
     parse,
 )
@@ -121,6 +122,7 @@ TABLES: dict[str, type[Table]] = {
     "### [api.cors]": CorsConfig,
     "## [auth]": AuthConfig,
     "## [[application]]": ApplicationConfig,
+    "## [search]": SearchConfig,
 }
 
 

@@ -9,6 +9,7 @@ from gatewaylog.cli.terminal import printable
 from gatewaylog.cli.verbs import WrongCall
 from gatewaylog.exceptions import ConfigurationError, GatewaylogError
 from gatewaylog.notices import notice
+from gatewaylog.search.query_error import QueryError
 
 WRONG = 2
 FAULT = 70  # EX_SOFTWARE of sysexits.h
@@ -29,6 +30,9 @@ def tell(error: BaseException, *, verb: str) -> int:
         case ConfigurationError():
             for problem in error.problems:
                 print(printable(problem), file=sys.stderr)
+            return WRONG
+        case QueryError():  # several lines, made printable by itself
+            print(error, file=sys.stderr)
             return WRONG
         case _:
             text, status = _told(error, verb)

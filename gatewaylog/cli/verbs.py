@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol, cast
 import gatewaylog
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 # In the order of --help. A verb's module has its name.
 VERBS = {
@@ -20,9 +20,13 @@ VERBS = {
     "check": "say whether a configuration file is good",
     "demo": "run a gateway with three small APIs, to try it",
     "tail": "show the last events of a log, and follow it",
+    "search": "search a log in Splunk's language: events, tables, charts",
     "keys": "make an API key",
     "completion": "print a script that completes this command in bash, zsh or fish",
 }
+
+
+TIME = "TIME"  # the metavar of options whose value is a time, which may begin with -
 
 
 class WrongCall(Exception):
@@ -60,6 +64,29 @@ class Parser(argparse.ArgumentParser):
         """Add an argument, and keep it."""
         self.arguments.append(super().add_argument(*names, **options))
         return self.arguments[-1]
+
+    def parse_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: Any = None
+    ) -> argparse.Namespace:
+        """Read arguments: options may stand between words, and have values such as `-15m`."""
+        found = self.parse_intermixed_args(self._with_values(list(args or ())), namespace)
+        return cast("argparse.Namespace", found)
+
+    def _with_values(self, words: list[str]) -> list[str]:
+        """Join `--since -15m`, which argparse would take for two options, to one word."""
+        timed = {
+            name
+            for argument in self.arguments
+            if argument.metavar == TIME
+            for name in argument.option_strings
+        }
+        joined: list[str] = []
+        for word in words:
+            if joined and joined[-1] in timed and "--" not in joined:
+                joined[-1] += f"={word}"
+            else:
+                joined.append(word)
+        return joined
 
     def error(self, message: str) -> NoReturn:
         """Raise WrongCall."""

@@ -34,7 +34,7 @@ def completed_by_bash(*words: str) -> set[str]:
 
 def test_bash_completes_verbs() -> None:
     assert completed_by_bash("") == {*VERBS, "--help", "--version"}
-    assert completed_by_bash("se") == {"serve"}
+    assert completed_by_bash("ser") == {"serve"}
 
 
 def test_bash_completes_the_options_of_a_verb() -> None:

@@ -153,9 +153,7 @@ class ApplicationConfig(Table):
 class SearchConfig(Table):
     """`[search]`, which the gateway itself does not use: `index` names sets of logs for queries."""
 
-    index: dict[Text, Annotated[tuple[Text, ...], AfterValidator(some)]] = Field(
-        default_factory=dict
-    )
+    index: dict[Text, Annotated[tuple[Text, ...], AfterValidator(some)]] = {}  # noqa: RUF012 - pydantic copies it
 
 
 class Config(Table):

@@ -1,0 +1,130 @@
+"""Which logs a verb reads: FILE…, an index of the configuration, or the gateway's own log."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gatewaylog.cli.verbs import WrongCall
+from gatewaylog.exceptions import ConfigurationError
+from gatewaylog.notices import notice
+from gatewaylog.reader import find
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Iterable, Mapping
+
+    from gatewaylog.cli.verbs import Parser
+    from gatewaylog.reader import Source
+
+CONFIGURATION = Path("gateway.toml")
+USUAL = ("logs/api-access.log", "api-access.log")
+_STREAMS = ("-", "stdout", "stderr")
+
+
+def configure(parser: Parser) -> None:
+    """Add FILE and --config."""
+    parser.add_argument(
+        "file", metavar="FILE", nargs="*", help="logs: files, folders, globs, - (standard input)"
+    )
+    parser.add_argument(
+        "--config",
+        metavar="TOML",
+        type=Path,
+        help="without FILE: the gateway's file that names the log (gateway.toml)",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configured:
+    """What reading takes from the gateway's configuration.
+
+    The file is read without the gateway's own checks: who reads a log may lack the gateway's
+    extra, its secrets and its certificates.
+    """
+
+    path: str = ""
+    indexes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def configured(options: Namespace) -> Configured:
+    """Read the configuration where there is one. Raises ConfigurationError."""
+    file: Path = options.config or CONFIGURATION
+    if options.config is None and not file.exists():
+        return Configured()
+    try:
+        tables = tomllib.loads(file.read_bytes().decode("utf-8-sig").replace("\r\n", "\n"))
+    except OSError as error:
+        raise ConfigurationError([f"{file}: can't be read: {error.strerror}"]) from None
+    except (ValueError, RecursionError) as error:
+        raise ConfigurationError([f"{file}: is not TOML: {error}"]) from None
+    path = _expanded(_table(tables, "log").get("path", USUAL[0]), file, "log.path")
+    indexes = _table(_table(tables, "search"), "index")
+    return Configured(
+        path=path,
+        indexes={name: _globs(globs, file, name) for name, globs in indexes.items()},
+    )
+
+
+def _table(tables: Mapping[str, object], name: str) -> dict[str, object]:
+    table = tables.get(name, {})
+    return table if isinstance(table, dict) else {}
+
+
+def _globs(value: object, file: Path, name: str) -> tuple[str, ...]:
+    where = f"search.index.{name}"
+    if not isinstance(value, list) or not value:
+        raise ConfigurationError([f"{file}: {where}: must be a list of files, folders and globs"])
+    return tuple(_expanded(glob, file, where) for glob in value)
+
+
+def _expanded(value: object, file: Path, where: str) -> str:
+    if isinstance(value, str) and "${" in value:
+        from gatewaylog.gateway.config.environment import Expansion
+
+        expansion = Expansion(os.environ)
+        value = expansion.expanded(value)
+        if expansion.problems:
+            message = expansion.problems[0].message
+            raise ConfigurationError([f"{file}: {where}: {message}"])
+    if not isinstance(value, str) or not value:
+        raise ConfigurationError([f"{file}: {where}: must be text"])
+    return value
+
+
+def sources_of(options: Namespace, verb: str) -> list[Source]:
+    """Find the logs of FILE… and --config; the gateway's own log with all that were rotated."""
+    if options.file:
+        return find(options.file)
+    path = configured(options).path or next(filter(os.path.exists, USUAL), "")
+    if not path:
+        raise WrongCall(f"{verb}: which FILE? There is no gateway.toml here, nor {USUAL[0]}")
+    if path in _STREAMS:
+        raise WrongCall(f"{verb}: which FILE? The gateway's log goes to {path}, by log.path")
+    return find(path, rotated=True)
+
+
+def sources_asked(options: Namespace, verb: str, names: Iterable[str]) -> dict[str, list[Source]]:
+    """Find the logs of a query that asks for the indexes `names`; the key is the index, or empty.
+
+    FILE… is searched whatever the query says. An index that is not known means the logs that are
+    read without one.
+    """
+    known = {} if options.file else configured(options).indexes if names else {}
+    found: dict[str, list[Source]] = {}
+    for name in names:
+        matching = [index for index in known if fnmatchcase(index.lower(), name.lower())]
+        for index in matching:
+            found[index] = find(known[index])
+        if not matching:
+            found.setdefault("", sources_of(options, verb))
+            notice(f"no index {name!r} in gateway.toml: {_instead(options)} searched")
+    return found or {"": sources_of(options, verb)}
+
+
+def _instead(options: Namespace) -> str:
+    return "the given files are" if options.file else "the gateway's log is"

@@ -1,0 +1,46 @@
+"""Values of records as texts: for people and for programs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from gatewaylog.cli.terminal import printable
+from gatewaylog.search.values import texts_of
+
+if TYPE_CHECKING:
+    from gatewaylog.search.values import Record, Value
+
+RAW = "_raw"
+
+
+def plain(record: Record) -> Record:
+    """Return a record for a program: `_time` as RFC 3339 text, an event without its line."""
+    return {name: value_of(name, value) for name, value in record.items()}
+
+
+def value_of(name: str, value: Value) -> Value:
+    """Return a value as it is, but a number in `_time` as RFC 3339 text in local time."""
+    if name == "_time" and isinstance(value, (int, float)):
+        return stamp(value)
+    return value
+
+
+def stamp(moment: float) -> str:
+    """Return a moment in local time, RFC 3339; with milliseconds where it has any."""
+    try:
+        local = datetime.fromtimestamp(moment, UTC).astimezone()
+    except (ValueError, OverflowError, OSError):
+        return repr(moment)
+    return local.isoformat(timespec="milliseconds" if moment % 1 else "seconds")
+
+
+def cell(name: str, value: Value | None) -> str:
+    """Return a value as the text of a table's cell, several values on a line each."""
+    if value is None:
+        return ""
+    if name == "_time" and isinstance(value, (int, float)):
+        return stamp(value).replace("T", " ")
+    if isinstance(value, float):
+        return f"{value:.3f}".rstrip("0").rstrip(".")
+    return "\n".join(map(printable, texts_of(value)))

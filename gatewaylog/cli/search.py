@@ -1,0 +1,94 @@
+"""`gatewaylog search QUERY [FILE…]`: Splunk's search language over the log."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from gatewaylog.cli import logs
+from gatewaylog.cli.output.choosing import OUTPUTS, refuse_parquet
+from gatewaylog.cli.verbs import TIME, WrongCall
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from gatewaylog.cli.verbs import Parser
+    from gatewaylog.reader import Entry
+    from gatewaylog.search import Plan
+
+EXAMPLE = """\
+  gatewaylog search 'API=*Echo* StatusCode>=500' logs/
+  gatewaylog search 'INCOMING_REQUEST | timechart count by API' --since -4h
+  gatewaylog search 'StatusCode=404 | stats count by RequestInURL' --output csv
+  gatewaylog search 'NOT INCOMING_REQUEST | chart count by API, StatusCode' old/*.log.gz
+
+Quote the query: the shell would take * and | for itself. Events come newest
+first. Times are RFC 3339, -15m, -7d@d, today, yesterday. docs/reading.md tells
+the language."""
+
+
+def configure(parser: Parser) -> None:
+    """Add the verb's arguments."""
+    parser.add_argument("query", metavar="QUERY", help="what to search for, and what to make of it")
+    logs.configure(parser)
+    configure_output(parser)
+    parser.add_argument(
+        "--unread", action="store_true", help="show the lines that can't be read, on standard error"
+    )
+
+
+def configure_output(parser: Parser) -> None:
+    """Add how results are shown, and of which time."""
+    parser.add_argument(
+        "--output",
+        choices=OUTPUTS,
+        default="auto",
+        help="auto: a table or chart on a terminal, ndjson elsewhere",
+    )
+    parser.add_argument("--since", metavar=TIME, help="from this time on")
+    parser.add_argument("--until", metavar=TIME, help="up to this time, not with it")
+
+
+def run(options: Namespace) -> int:
+    """Search, and show what is found."""
+    from gatewaylog.cli.output import show
+    from gatewaylog.cli.rows import Rows
+
+    refuse_parquet(options.output, "search")
+    plan = planned(options.query, options)
+    sources = logs.sources_asked(options, "search", plan.indexes)
+    rows = Rows(sources, on_unread=_show_unread if options.unread else None)
+    show(plan.run(rows.of(plan), prefiltered=True), options.output, verb="search")
+    rows.tell(shown=options.unread)
+    return 0
+
+
+def planned(query: str, options: Namespace, now: float | None = None) -> Plan:
+    """Return the plan of a query within --since and --until. Raises QueryError."""
+    from gatewaylog.search import compile_query
+
+    now = time.time() if now is None else now
+    return compile_query(
+        query,
+        now=now,
+        earliest=_moment(options, "since", now),
+        latest=_moment(options, "until", now),
+    )
+
+
+def _moment(options: Namespace, name: str, now: float) -> float | None:
+    from gatewaylog.search import QueryError, moment
+
+    text = getattr(options, name)
+    try:
+        return None if text is None else moment(text, now)
+    except QueryError as error:
+        known = f"; known: {', '.join(error.known)}" if error.known else ""
+        raise WrongCall(f"--{name} {text}: {error.message}{known}") from None
+
+
+def _show_unread(entry: Entry) -> None:
+    from gatewaylog.cli.unread import described
+
+    print(described(entry), file=sys.stderr)

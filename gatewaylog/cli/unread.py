@@ -1,0 +1,30 @@
+"""Lines that can't be read: counted, and shown where that is asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gatewaylog.cli.terminal import printable
+from gatewaylog.formats import Unparsed
+from gatewaylog.notices import notice
+
+if TYPE_CHECKING:
+    from gatewaylog.reader import Entry
+
+_LONGEST = 200  # characters that are shown of a line
+
+
+def described(entry: Entry) -> str:
+    """Return where a line stands, why it can't be read, and its begin."""
+    line = entry.line
+    reason = line.reason if isinstance(line, Unparsed) else "not as the format has it"
+    text = entry.raw[: 4 * _LONGEST].decode("utf-8", "surrogateescape")
+    shown = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    return printable(f"{entry.source.name}:{entry.number}: {reason}: {shown}")
+
+
+def tell_unread(count: int, how: str = "") -> None:
+    """Say how many lines could not be read, if any, and how to see them."""
+    if count:
+        lines = "1 line" if count == 1 else f"{count} lines"
+        notice(f"{lines} not read; {how}" if how else f"{lines} not read")
