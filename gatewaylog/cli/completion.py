@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from gatewaylog.cli.verbs import VERBS, load, parser_of
 
 if TYPE_CHECKING:
-    from argparse import Action, Namespace
-    from collections.abc import Iterable
+    from argparse import Namespace
 
     from gatewaylog.cli.verbs import Parser
 
@@ -33,14 +32,14 @@ def configure(parser: Parser) -> None:
 
 def run(options: Namespace) -> int:
     """Print the script."""
-    known = {name: _words(parser_of(name, load(name)).arguments) for name in VERBS}
+    known = {name: _words(parser_of(name, load(name))) for name in VERBS}
     print(_SCRIPTS[options.shell](known))
     return 0
 
 
-def _words(arguments: Iterable[Action]) -> _Words:
-    words = _Words({}, [])
-    for argument in arguments:
+def _words(parser: Parser) -> _Words:
+    words = _Words({}, list(parser.words))
+    for argument in parser.arguments:
         for option in argument.option_strings:
             words.options[option] = argument.help or ""
         if not argument.option_strings:

@@ -6,7 +6,7 @@ import os
 import sys
 from typing import Literal
 
-Colour = Literal["bold", "dim", "red", "green", "yellow", "cyan"]
+Colour = Literal["bold", "dim", "red", "green", "yellow", "blue", "magenta", "cyan"]
 
 _CODES: dict[Colour, int] = {
     "bold": 1,
@@ -14,6 +14,8 @@ _CODES: dict[Colour, int] = {
     "red": 31,
     "green": 32,
     "yellow": 33,
+    "blue": 34,
+    "magenta": 35,
     "cyan": 36,
 }
 

@@ -21,6 +21,10 @@ VERBS = {
     "demo": "run a gateway with three small APIs, to try it",
     "tail": "show the last events of a log, and follow it",
     "search": "search a log in Splunk's language: events, tables, charts",
+    "show": "show all that is known of one exchange, by any of its ids",
+    "orphans": "name requests without an end, and ends without a request",
+    "report": "ready reports: APIs, errors, unmatched URLs, clients, the slowest",
+    "convert": "write the same events in another format",
     "keys": "make an API key",
     "completion": "print a script that completes this command in bash, zsh or fish",
 }
@@ -53,6 +57,7 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, prog: str, **options: Any) -> None:
         self.arguments: list[argparse.Action] = []
+        self.words: list[str] = []  # that may stand where files do
         super().__init__(
             prog=prog,
             allow_abbrev=False,
@@ -97,7 +102,7 @@ class Parser(argparse.ArgumentParser):
 def load(name: str) -> Verb:
     """Import a verb's module. Raises WrongCall where there is no such verb."""
     if name not in VERBS:
-        raise WrongCall(f"there is no verb {name!r}; {_nearest(name, VERBS)}")
+        raise WrongCall(f"there is no verb {name!r}; {nearest(name, VERBS)}")
     return cast("Verb", importlib.import_module(f"gatewaylog.cli.{name}"))
 
 
@@ -127,6 +132,7 @@ def overview() -> Parser:
     return parser
 
 
-def _nearest(name: str, known: Iterable[str]) -> str:
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return what to write instead: the nearest known word, else all of them."""
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"

@@ -35,12 +35,18 @@ def stamp(moment: float) -> str:
     return local.isoformat(timespec="milliseconds" if moment % 1 else "seconds")
 
 
+def local(moment: float) -> str:
+    """Return a moment for a person: local time, which nobody has to be told."""
+    text = stamp(moment)
+    return text[:-6].replace("T", " ") if "T" in text else text
+
+
 def cell(name: str, value: Value | None) -> str:
     """Return a value as the text of a table's cell, several values on a line each."""
     if value is None:
         return ""
     if name == "_time" and isinstance(value, (int, float)):
-        return stamp(value).replace("T", " ")
+        return local(value)
     if isinstance(value, float):
         return f"{value:.3f}".rstrip("0").rstrip(".")
     return "\n".join(map(printable, texts_of(value)))

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from gatewaylog.search import Result
 
 OUTPUTS = ("auto", "table", "chart", "json", "ndjson", "csv", "parquet", "raw")
+TABLES = tuple(kind for kind in OUTPUTS if kind not in {"chart", "raw"})
 _CHARTS = ("chart", "timechart")
 
 

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 
 from gatewaylog.cli.output.cells import cell
 from gatewaylog.cli.output.lines import shown
-from gatewaylog.cli.terminal import printable
+from gatewaylog.cli.terminal import painted, printable
 from gatewaylog.notices import notice
 from gatewaylog.search.values import number_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from rich.console import JustifyMethod
 
     from gatewaylog.cli.output.screen import Screen
     from gatewaylog.search import Result
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     Page = Sequence[Record]
 
 _PAGE = 500  # rows
+_NARROW = 14  # columns that a text may be folded to
 _NO_RESULT = "no results"
 
 
@@ -64,17 +67,44 @@ def _rich(screen: Screen) -> Callable[[Sequence[str], Page], None] | None:
 
     def put(columns: Sequence[str], page: Page) -> None:
         bold = "bold" if screen.colour else ""
-        table = Table(box=box, pad_edge=False, header_style=bold, show_edge=False)
-        for name in columns:
-            right = name != "_time" and _is_right(name, page)
+        # Two spaces between columns: the box's own one, and one on the right of each.
+        table = Table(box=box, padding=(0, 1, 0, 0), header_style=bold, show_edge=False)
+        cells = [[cell(name, row.get(name)) for name in columns] for row in page]
+        firm = [name == "_time" or _is_right(name, page) for name in columns]
+        least = [
+            _least(name, [row[at] for row in cells], firm=firm[at])
+            for at, name in enumerate(columns)
+        ]
+        if sum(least) + 2 * len(columns) > screen.width:
+            _put_blocks(columns, page, screen)
+            return
+        for at, name in enumerate(columns):
+            right: JustifyMethod = "right" if name != "_time" and firm[at] else "left"
             table.add_column(
-                Text(printable(name)), justify="right" if right else "left", overflow="fold"
+                Text(printable(name)), justify=right, overflow="fold", min_width=least[at]
             )
-        for row in page:
-            table.add_row(*(Text(cell(name, row.get(name))) for name in columns))
+        for row in cells:
+            table.add_row(*map(Text, row))
         console.print(table)
 
     return put
+
+
+def _least(name: str, cells: Sequence[str], *, firm: bool) -> int:
+    """Return how narrow a column may be: numbers and times are not folded, nor is any head."""
+    longest = max(map(len, cells), default=0)
+    return max(len(printable(name)), longest if firm else min(longest, _NARROW))
+
+
+def _put_blocks(columns: Sequence[str], page: Page, screen: Screen) -> None:
+    """Print a line for each field, where a line for each row has no room."""
+    width = max(len(printable(name)) for name in columns)
+    for row in page:
+        for name in columns:
+            if name in row:
+                head = painted(f"{printable(name):<{width}}", "bold" if screen.colour else None)
+                print(f"{head}  {cell(name, row[name])}")
+        print()
 
 
 def _put_plain(columns: Sequence[str], page: Page) -> None:

@@ -1,0 +1,138 @@
+"""Columns over time: a band for each series, all on one scale, and the times beneath."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from gatewaylog.cli.output.cells import cell
+from gatewaylog.cli.output.colours import COLOURS, shortened
+from gatewaylog.cli.terminal import painted, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from gatewaylog.cli.output.charts import Drawing
+    from gatewaylog.cli.output.screen import Screen
+    from gatewaylog.cli.terminal import Colour
+    from gatewaylog.search.values import Number
+
+_EIGHTHS, _ASCII = " ▁▂▃▄▅▆▇█", " _.:-=+*#"
+_ALONE, _AMONG = 8, 2  # lines of a band
+_WIDEST = 6  # characters of a column
+_DAY = 86_400
+
+
+def draw(drawing: Drawing, screen: Screen) -> None:
+    """Print the bands and the axis."""
+    for line in _lines(drawing, screen):
+        print(line)
+
+
+def _lines(drawing: Drawing, screen: Screen) -> Iterator[str]:
+    highest = max(max(numbers) for numbers in drawing.series.values())
+    totals = _totals(drawing)
+    frame = _Frame(
+        names=min(max(len(printable(name)) for name in drawing.series), screen.width // 3),
+        scale=cell("", highest),
+        height=_ALONE if len(drawing.series) == 1 else _AMONG,
+        screen=screen,
+    )
+    room = max(1, screen.width - frame.indent - max(map(len, totals)) - 2)
+    together = -(-len(drawing.moments) // room)  # spans of a column, where not all fit
+    moments = drawing.moments[::together]
+    width = max(1, min(_WIDEST, room // len(moments)))
+    for at, (name, numbers) in enumerate(drawing.series.items()):
+        peaks = [max(numbers[n : n + together]) for n in range(0, len(numbers), together)]
+        band = _band(peaks, highest, frame.height, width, screen)
+        yield from frame.filled(name, band, totals[at], COLOURS[at % len(COLOURS)])
+    yield from _axis(moments, width, frame.indent, screen)
+    if together > 1:
+        yield f"{'':{frame.indent}}each column: the highest of {together} spans"
+
+
+def _totals(drawing: Drawing) -> list[str]:
+    """Return the sum of each series of counts; of measures none is told."""
+    return [
+        cell("", sum(numbers)) if all(isinstance(number, int) for number in numbers) else ""
+        for numbers in drawing.series.values()
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Frame:
+    """What stands around the bands: names, the scale, and the sum behind."""
+
+    names: int
+    scale: str
+    height: int
+    screen: Screen
+
+    @property
+    def indent(self) -> int:
+        """Where columns begin."""
+        return self.names + len(self.scale) + 3
+
+    def filled(self, name: str, band: Iterator[str], total: str, colour: Colour) -> Iterator[str]:
+        """Yield a band's lines, the name and the sum on its last."""
+        edge = "┤" if self.screen.knows("┤") else "|"
+        label = shortened(printable(name), self.names, self.screen)
+        for level, text in enumerate(band):
+            last = level == self.height - 1
+            top = "0" if last else (self.scale if level == 0 else "")
+            before = f"{label if last else '':<{self.names}} {top:>{len(self.scale)}} {edge}"
+            shown = painted(text, colour if self.screen.colour else None)
+            yield f"{before}{shown} {total if last else ''}".rstrip()
+
+
+def _band(
+    peaks: Sequence[Number], highest: Number, height: int, width: int, screen: Screen
+) -> Iterator[str]:
+    """Yield the lines of a band, the highest first; what is not 0 is seen."""
+    steps = _EIGHTHS if screen.knows(_EIGHTHS) else _ASCII
+    top = len(steps) - 1
+    full = height * top
+    heights = [
+        max(round(max(0, peak) * full / highest), int(peak > 0)) if highest > 0 else 0
+        for peak in peaks
+    ]
+    for level in range(height - 1, -1, -1):
+        marks = [steps[min(top, max(0, size - level * top))] for size in heights]
+        gap = " " if width > 2 else ""
+        yield "".join(mark * (width - len(gap)) + gap for mark in marks)
+
+
+def _axis(moments: Sequence[float], width: int, indent: int, screen: Screen) -> Iterator[str]:
+    """Yield the line of ticks and that of times, the first and then as many as have room."""
+    form = _form(moments)
+    labels = [_local(moment).strftime(form) for moment in moments]
+    every = -(-(max(map(len, labels)) + 2) // width)
+    tick, rule = ("┬", "─") if screen.knows("┬─") else ("+", "-")
+    corner = "└" if screen.knows("└") else "+"
+    ticks = "".join(
+        (rule if at % every else tick) + rule * (width - 1) for at in range(len(moments))
+    )
+    yield f"{'':{indent - 1}}{corner}{ticks}"
+    shown = [labels[at].ljust(every * width) for at in range(0, len(moments), every)]
+    yield f"{'':{indent}}{''.join(shown)}".rstrip()
+
+
+def _local(moment: float) -> datetime:
+    try:
+        return datetime.fromtimestamp(moment, UTC).astimezone()
+    except (ValueError, OverflowError, OSError):
+        return datetime.min.replace(tzinfo=UTC)
+
+
+def _form(moments: Sequence[float]) -> str:
+    """Return how times are written: only as much of them as differs."""
+    first, last = _local(moments[0]), _local(moments[-1])
+    step = moments[1] - moments[0] if len(moments) > 1 else 0
+    if step >= _DAY * 28:
+        return "%Y-%m"
+    if step >= _DAY:
+        return "%Y-%m-%d" if first.year != last.year else "%m-%d"
+    if first.date() != last.date():
+        return "%m-%d %H:%M"
+    return "%H:%M:%S" if step < 60 else "%H:%M"

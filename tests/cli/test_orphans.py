@@ -1,0 +1,135 @@
+"""`gatewaylog orphans`: which requests have no end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gatewaylog.cli import run
+from gatewaylog.formats import JsonFormat, Line, LineOptions
+from tests.cli.test_tail import COMPLETE, INCOMING
+from tests.running import api, launched, toml, until
+from tests.strict_backend import StrictBackend
+from tests.system.test_gateway_kill import call_until_it_dies
+
+if TYPE_CHECKING:
+    from pytest import CaptureFixture  # noqa: PT013
+
+    from gatewaylog.events import Event
+
+SEED = Path(__file__).parents[1] / "fixtures" / "seed_lines.txt"
+START = datetime(2026, 5, 26, 12, tzinfo=UTC)
+
+
+def log_of(path: Path, *events: tuple[float, Event]) -> str:
+    """A log whose events were written so many seconds behind START."""
+    form = JsonFormat(LineOptions())
+    lines = [
+        form.write(Line(time=START + timedelta(seconds=after), event=event))
+        for after, event in events
+    ]
+    path.write_bytes(b"".join(lines))
+    return str(path)
+
+
+def found(capsys: CaptureFixture[str]) -> list[tuple[str, str]]:
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    return [(row["orphan"], row["MessageID"]) for row in rows]
+
+
+def test_a_request_without_an_end_is_one_when_it_is_older_than_grace(
+    tmp_path: Path, capsys: CaptureFixture[str]
+) -> None:
+    other = INCOMING._replace(message_id="other")
+    log = log_of(tmp_path / "log", (0, INCOMING), (30, other), (61, other._replace(message_id="x")))
+    assert run(["orphans", log]) == 1
+    assert found(capsys) == [("no end", INCOMING.message_id)]
+    assert run(["orphans", log, "--grace", "30s"]) == 1
+    assert found(capsys) == [("no end", INCOMING.message_id), ("no end", "other")]
+    assert run(["orphans", log, "--grace", "2m"]) == 0
+    assert found(capsys) == []
+
+
+def test_an_end_without_a_beginning_is_one_unless_it_began_before_the_log(
+    tmp_path: Path, capsys: CaptureFixture[str]
+) -> None:
+    early = COMPLETE._replace(duration_ms=5000.0)
+    late = COMPLETE._replace(message_id="late", response_to="nothing", duration_ms=5.0)
+    log = log_of(tmp_path / "log", (0, INCOMING._replace(message_id="a")), (1, early), (2, late))
+    assert run(["orphans", log]) == 1
+    told = capsys.readouterr()
+    (row,) = [json.loads(line) for line in told.out.splitlines()]
+    assert (row["orphan"], row["MessageID"]) == ("no beginning", "late")
+    assert told.err == "gatewaylog: begun before the log, no orphans: 1\n"
+
+
+def test_whole_exchanges_are_none(tmp_path: Path, capsys: CaptureFixture[str]) -> None:
+    assert run(["orphans", log_of(tmp_path / "log", (0, INCOMING), (1, COMPLETE))]) == 0
+    assert capsys.readouterr() == ("", "")
+    empty = tmp_path / "empty"
+    empty.touch()
+    assert run(["orphans", str(empty)]) == 0
+
+
+def test_errors_that_can_t_be_paired_are_said(tmp_path: Path, capsys: CaptureFixture[str]) -> None:
+    """The seed's own ERRORs carry no ResponseTo."""
+    log = tmp_path / "log"
+    later = SEED.read_bytes().splitlines()[0].replace(b"2017-05-26T13:23", b"2017-05-26T12:00")
+    log.write_bytes(later.replace(b"c78c4359", b"00000000") + b"\n" + SEED.read_bytes())
+    assert run(["orphans", str(log)]) == 1
+    told = capsys.readouterr()
+    assert len(told.out.splitlines()) == 1
+    assert "1 ERRORs have no ResponseTo, so that they can't be paired" in told.err
+
+
+@pytest.mark.parametrize("grace", ["soon", "-1s", "1w", ""])
+def test_a_grace_that_is_no_time_is_one_line(grace: str, capsys: CaptureFixture[str]) -> None:
+    assert run(["orphans", f"--grace={grace}", str(SEED)]) == 2
+    assert "must be a time such as 500ms, 60s, 5m or 1h" in capsys.readouterr().err
+
+
+HELD = b"PUT /echo/held HTTP/1.1\r\nHost: here\r\nContent-Length: 10\r\n\r\n"
+_LINE = re.compile(r'^(\S+) .*Event="(\w+)".* MessageID="([^"]+)"(?:.* ResponseTo="([^"]+)")?.*"$')
+
+
+def without_end(text: str) -> set[str]:
+    """The ids of requests older than the last line that no line refers to, by plain text."""
+    lines = [found.groups() for line in text.split("\n") if (found := _LINE.match(line))]
+    newest = max(time for time, *_ in lines)
+    begun = {
+        identity for time, name, identity, _ in lines if name.startswith("INC") and time < newest
+    }
+    return begun - {linked for *_, linked in lines}
+
+
+@pytest.mark.system
+async def test_a_log_cut_by_kill_9_names_exactly_the_exchanges_that_had_no_end(
+    tmp_path: Path, capsys: CaptureFixture[str]
+) -> None:
+    log = tmp_path / "api.log"
+    async with (
+        StrictBackend() as backend,
+        launched(tmp_path, toml(tmp_path, api(backend.url))) as gateway,
+    ):
+        assert isinstance(gateway.where, int)
+        _, held = await asyncio.open_connection("127.0.0.1", gateway.where)
+        held.write(HELD)  # whose body never comes
+        await until(lambda: log.exists() and b"/echo/held" in log.read_bytes())
+        load = [asyncio.create_task(call_until_it_dies(gateway, one)) for one in range(8)]
+        await until(lambda: len(backend.requests) > 100, 30)
+        os.killpg(gateway.process.pid, signal.SIGKILL)
+        await gateway.exit()
+        await asyncio.gather(*load)
+        held.close()
+    assert run(["orphans", str(log), "--grace", "0s"]) == 1
+    named = found(capsys)
+    assert {fault for fault, _ in named} == {"no end"}
+    assert {identity for _, identity in named} == without_end(log.read_text())

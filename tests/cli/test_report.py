@@ -1,0 +1,135 @@
+"""`gatewaylog report`: the ready reports, and the page of the main ones."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gatewaylog.cli import run
+from gatewaylog.cli.reports import PAGE, REPORTS
+from tests.cli.processes import at_terminal, gatewaylog
+
+if TYPE_CHECKING:
+    from pytest import CaptureFixture  # noqa: PT013
+
+LOG = Path(__file__).parents[1] / "search" / "access_log.txt"
+TEXTS = LOG.read_text().splitlines()
+
+
+def rows(capsys: CaptureFixture[str], *arguments: str) -> list[dict[str, object]]:
+    assert run(["report", *arguments]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def values(key: str, *having: str) -> list[str]:
+    """The values of a key on the lines that hold each text."""
+    found = (
+        re.search(rf'[ ,]{key}="([^"]*)"', line) for line in TEXTS if all(h in line for h in having)
+    )
+    return [match[1] for match in found if match]
+
+
+def test_apis_are_counted_with_their_errors_durations_and_bytes(
+    capsys: CaptureFixture[str],
+) -> None:
+    found = {row["API"]: row for row in rows(capsys, "apis", str(LOG))}
+    completes = Counter(values("API", 'Event="REQUEST_COMPLETE"'))
+    errors = Counter(values("API", 'Event="ERROR"'))
+    assert {api: row["calls"] for api, row in found.items()} == dict(completes + errors)
+    assert {api: row["errors"] for api, row in found.items() if row["errors"]} == dict(errors)
+    api = "alice--Echo:v1"
+    durations = sorted(
+        float(value) for value in values("DurationMs", f'API="{api}"') if value != "null"
+    )
+    assert found[api]["p50"] == durations[(len(durations) + 1) // 2 - 1]
+    assert found[api]["p99"] == durations[-1]
+    sent = [value for value in values("BytesOut", f'API="{api}"') if value != "null"]
+    assert found[api]["out"] == sum(map(int, sent))
+
+
+def test_errors_unmatched_urls_and_refusals_are_counted(capsys: CaptureFixture[str]) -> None:
+    errors = rows(capsys, "errors", str(LOG))
+    assert Counter({str(row["ERROR_MESSAGE"]): row["count"] for row in errors}) == Counter(
+        values("ERROR_MESSAGE", 'Event="ERROR"')
+    )
+    unmatched = rows(capsys, "unmatched", str(LOG))
+    assert [(row["URL"], row["count"]) for row in unmatched] == [("/CCES/list", 1)]
+    refused = rows(capsys, "auth-failures", str(LOG))
+    assert [row["RemoteIP"] for row in refused] == values("RemoteIP", "_auth_failure_handler_")
+
+
+def test_clients_backends_and_the_slowest(capsys: CaptureFixture[str]) -> None:
+    clients = rows(capsys, "clients", str(LOG))
+    assert sum(row["calls"] for row in clients if isinstance(row["calls"], int)) == sum(
+        "INCOMING_REQUEST" not in line for line in TEXTS
+    )
+    backends = rows(capsys, "backends", str(LOG))
+    assert [row["backend"] for row in backends] == ["https://backend", "https://news"]
+    slow = [float(str(row["ms"])) for row in rows(capsys, "slow", str(LOG))]
+    assert slow == sorted(
+        (float(value) for value in values("DurationMs") if value != "null"), reverse=True
+    )
+
+
+def test_without_a_name_the_main_ones_come_on_one_page(capsys: CaptureFixture[str]) -> None:
+    found = rows(capsys, str(LOG))
+    assert list(dict.fromkeys(row["report"] for row in found)) == ["summary", *PAGE]
+    assert run(["report", str(LOG), "--output", "table"]) == 0
+    out = capsys.readouterr().out
+    assert re.findall(r"^([A-Z][^(\n]*?)(?: \(.*\))?$", out, re.MULTILINE)[0] == "The log"
+    assert all(REPORTS[name].title in out for name in PAGE)
+
+
+def test_a_terminal_gets_tables(tmp_path: Path) -> None:
+    (tmp_path / "gateway.toml").write_text(f'[log]\npath = "{LOG}"\n')
+    with at_terminal("report", cwd=tmp_path, NO_COLOR="1") as running:
+        assert running.ended() == 0
+        assert "\x1b" not in running.text
+        assert re.search(r"^alice--Echo:v1 +3 +0 ", running.text, re.MULTILINE)
+
+
+def test_standard_input_can_be_reported_too() -> None:
+    done = gatewaylog("report", "-", stdin=LOG.read_bytes())
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(done.stdout.splitlines()) > len(PAGE)
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_a_report_is_a_query_that_search_takes(name: str, capsys: CaptureFixture[str]) -> None:
+    assert run(["report", name, "--query"]) == 0
+    query = capsys.readouterr().out.strip()
+    assert run(["search", query, str(LOG)]) == 0
+    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == rows(
+        capsys, name, str(LOG)
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("apsi",), "there is no report or file 'apsi'; did you mean apis?"),
+        ((str(LOG), "--output", "csv"), "--output csv needs a NAME: apis, errors"),
+        (("apis", "--output", "parquet"), "parquet needs the extra analytics"),
+    ],
+)
+def test_what_can_t_be_done_is_one_line(
+    arguments: tuple[str, ...], line: str, capsys: CaptureFixture[str]
+) -> None:
+    assert run(["report", *arguments]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert line in err
+
+
+def test_an_empty_log_is_an_empty_page(tmp_path: Path, capsys: CaptureFixture[str]) -> None:
+    log = tmp_path / "log"
+    log.touch()
+    found = rows(capsys, str(log))
+    assert [(row["report"], row["requests"]) for row in found] == [("summary", 0)]

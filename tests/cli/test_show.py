@@ -1,0 +1,75 @@
+"""`gatewaylog show`: one exchange, by any of its ids."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gatewaylog.cli import run
+from tests.cli.test_tail import COMPLETE, INCOMING, written
+
+if TYPE_CHECKING:
+    from pytest import CaptureFixture  # noqa: PT013
+
+LOG = Path(__file__).parents[1] / "search" / "access_log.txt"
+REQUEST, TRACE = "req-4711", "4bf92f3577b34da6a3ce929d0e0e4736"
+
+
+@pytest.mark.parametrize(
+    "identity",
+    [
+        "urn:uuid:11111111-0000-4000-8000-000000000000",
+        "11111111-0000-4000-8000-000000000000",
+        "11111111",
+        "22222222",
+        REQUEST,
+        TRACE,
+    ],
+)
+def test_any_id_shows_both_events(
+    identity: str, tmp_path: Path, capsys: CaptureFixture[str]
+) -> None:
+    log = written(
+        tmp_path / "log",
+        INCOMING._replace(request_id=REQUEST, trace_id=TRACE),
+        COMPLETE._replace(request_id=REQUEST, trace_id=TRACE),
+    )
+    assert run(["show", identity, str(log)]) == 0
+    out = capsys.readouterr().out
+    assert out.index("INCOMING_REQUEST  2") < out.index("REQUEST_COMPLETE  2")
+    assert out.count("RequestInURL      /echo?x=1") == 2
+
+
+def test_the_events_come_in_order_with_the_time_between(capsys: CaptureFixture[str]) -> None:
+    assert run(["show", "f2", str(LOG)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "GET /echo/x → GET https://backend/echo/x → 500 complete 400 ms"
+    assert lines[2].startswith("INCOMING_REQUEST  2017-05-26T")
+    (second,) = [line for line in lines if line.startswith("REQUEST_COMPLETE")]
+    assert second.endswith("  +400 ms")
+    assert "  ResponseTo        f1" in lines
+
+
+def test_what_is_missing_is_said(tmp_path: Path, capsys: CaptureFixture[str]) -> None:
+    log = written(tmp_path / "log", INCOMING)
+    assert run(["show", "11111111", str(log)]) == 0
+    assert capsys.readouterr().out.endswith("\nno terminal event: not ended yet, or cut off\n")
+    log = written(tmp_path / "other", COMPLETE)
+    assert run(["show", "22222222", str(log)]) == 0
+    assert capsys.readouterr().out.endswith("\nits INCOMING_REQUEST is not in these files\n")
+
+
+def test_an_id_that_nothing_has_is_the_answer_no(capsys: CaptureFixture[str]) -> None:
+    assert run(["show", "\x1bnothing", str(LOG)]) == 1
+    assert capsys.readouterr() == ("", "gatewaylog: no exchange with the id '\\x1bnothing'\n")
+
+
+def test_nothing_of_the_log_steers_the_terminal(
+    tmp_path: Path, capsys: CaptureFixture[str]
+) -> None:
+    evil = "/\x1b[2J\u202e\n"
+    log = written(tmp_path / "log", INCOMING._replace(request_in_url=evil, user_agent=evil))
+    assert run(["show", "11111111", str(log)]) == 0
+    assert all(line.isprintable() for line in capsys.readouterr().out.split("\n"))
