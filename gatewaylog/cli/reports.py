@@ -16,10 +16,7 @@ _ENDED = "Event!=INCOMING_REQUEST"
 _ERRORS = 'count(eval(Event=="ERROR")) as errors'
 _PERCENTILES = "p50({0}) as p50, p95({0}) as p95, p99({0}) as p99"
 _DURATIONS = _PERCENTILES.format("DurationMs")
-_SHORTER = (
-    "| rename DurationMs as ms, BackendMs as backend, StatusCode as status,"
-    " RequestInMethod as method, RequestInURL as URL"
-)
+_REQUEST = "RequestInMethod as method, RequestInURL as URL"
 _LAST = '| eval last=strftime(last, "%Y-%m-%d %H:%M:%S")'
 
 SUMMARY = Report(
@@ -47,7 +44,8 @@ REPORTS = {
     "unmatched": Report(
         "URLs that no API matched",
         "Event=ERROR ErrorSource=main | stats count, dc(RemoteIP) as clients, max(_time) as last"
-        f" by RequestInMethod, RequestInURL | sort -count, RequestInURL {_LAST} {_SHORTER}",
+        f" by RequestInMethod, RequestInURL | sort -count, RequestInURL {_LAST}"
+        f" | rename {_REQUEST}",
     ),
     "clients": Report(
         "Clients, by calls (milliseconds, bytes)",
@@ -63,7 +61,8 @@ REPORTS = {
     "slow": Report(
         "The slowest exchanges (milliseconds)",
         f"{_ENDED} DurationMs>=0 | sort -DurationMs | head 20"
-        f" {_SHORTER} | table _time, ms, backend, status, API, method, URL",
+        f" | rename DurationMs as ms, BackendMs as backend, StatusCode as status, {_REQUEST}"
+        " | table _time, ms, backend, status, API, method, URL",
     ),
     "auth-failures": Report(
         "Refused credentials",

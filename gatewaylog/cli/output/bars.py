@@ -29,7 +29,8 @@ def _lines(drawing: Drawing, screen: Screen) -> Iterator[str]:
     totals = [sum(max(0, number) for number in stack) for stack in stacks]
     told = [cell("", total) for total in totals]
     names = min(max(map(len, drawing.labels), default=0), screen.width * 2 // 5)
-    room = max(1, screen.width - names - max(map(len, told), default=0) - 4)
+    around = names + max(map(len, told), default=0) + 4
+    room = max(1, screen.width - around - len(stacks[0]))  # each part may be rounded up by one
     most = max(totals, default=0) or 1
     for label, stack, total in zip(drawing.labels, stacks, told, strict=True):
         bar = "".join(

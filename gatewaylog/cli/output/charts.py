@@ -43,12 +43,13 @@ def drawing_of(result: Result, rows: list[Record]) -> Drawing:
     """Tell series, columns of numbers, from what labels the rows."""
     names = [name for name in result.columns or () if name != result.axis]
     numbers = [name for name in names if _is_series(name, rows, charted=bool(result.axis))]
+    drawn = numbers if result.axis else numbers[:1]  # a table's are measures of different kinds
     others = [result.axis] if result.axis else [name for name in names if name not in numbers]
     moments = [row.get("_time") for row in rows] if others == ["_time"] else []
     timed = bool(moments) and all(isinstance(moment, (int, float)) for moment in moments)
     return Drawing(
         labels=[" ".join(cell(name, row.get(name)) for name in others) for row in rows],
-        series={name: [number_of(row.get(name)) or 0 for row in rows] for name in numbers},
+        series={name: [number_of(row.get(name)) or 0 for row in rows] for name in drawn},
         moments=[float(moment) for moment in moments if isinstance(moment, (int, float))]
         if timed
         else [],
