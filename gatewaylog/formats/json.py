@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from gatewaylog.formats.line import (
     Line,
-    LineOptions,
     Pair,
+    Stamped,
     Unparsed,
     Unreadable,
     event_of,
@@ -28,23 +27,10 @@ def _escape(value: str) -> str:
     return json.dumps(value)[1:-1]
 
 
-class JsonFormat:
+class JsonFormat(Stamped):
     """Encoder and parser. Only ASCII is written: every other character is escaped."""
 
-    def __init__(self, options: LineOptions) -> None:
-        self._options = options
-
-    def encode(self, event: Event, now: float, thread: str) -> bytes:
-        """Return the event's line; `thread` has no place in it."""
-        return self._render(event, datetime.fromtimestamp(now, UTC))
-
-    def write(self, line: Line) -> bytes:
-        """Return a parsed line with its own time."""
-        return self._render(line.event, line.time.astimezone(UTC))
-
-    def _render(self, event: Event, moment: datetime) -> bytes:
-        stamp = moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
-
+    def _render(self, event: Event, stamp: str) -> bytes:
         def line(pairs: list[Pair]) -> str:
             numbers = {key: _milliseconds(value) for key, value in pairs}
             return json.dumps({TIME: stamp} | numbers) + "\n"

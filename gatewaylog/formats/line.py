@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -63,6 +64,29 @@ class Format(Protocol):
 
     def encode(self, event: Event, now: float, thread: str) -> bytes:
         """Return the event's line, written at `now` (seconds since the epoch) by `thread`."""
+
+
+class Stamped(ABC):
+    """A format whose lines begin with a time in UTC; node, thread and logger have no place."""
+
+    def __init__(self, options: LineOptions) -> None:
+        self._options = options
+
+    def encode(self, event: Event, now: float, thread: str) -> bytes:
+        """Return the event's line; `thread` has no place in it."""
+        return self._render(event, _stamp(datetime.fromtimestamp(now, UTC)))
+
+    def write(self, line: Line) -> bytes:
+        """Return a parsed line with its own time."""
+        return self._render(line.event, _stamp(line.time.astimezone(UTC)))
+
+    @abstractmethod
+    def _render(self, event: Event, stamp: str) -> bytes:
+        """Return the event's line, written at `stamp` (RFC 3339)."""
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 class Unreadable(ValueError):

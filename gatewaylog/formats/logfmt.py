@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from gatewaylog.formats.line import (
     Line,
-    LineOptions,
     Pair,
+    Stamped,
     Unparsed,
     Unreadable,
     event_of,
@@ -30,23 +29,10 @@ _PAIR = re.compile(
 )
 
 
-class LogfmtFormat:
+class LogfmtFormat(Stamped):
     """Encoder and parser. A bare `null` is no value, the text is quoted and escaped."""
 
-    def __init__(self, options: LineOptions) -> None:
-        self._options = options
-
-    def encode(self, event: Event, now: float, thread: str) -> bytes:
-        """Return the event's line; `thread` has no place in it."""
-        return self._render(event, datetime.fromtimestamp(now, UTC))
-
-    def write(self, line: Line) -> bytes:
-        """Return a parsed line with its own time."""
-        return self._render(line.event, line.time.astimezone(UTC))
-
-    def _render(self, event: Event, moment: datetime) -> bytes:
-        stamp = moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
-
+    def _render(self, event: Event, stamp: str) -> bytes:
         def line(pairs: list[Pair]) -> str:
             return " ".join([f"{TIME}={stamp}", *map(_pair, pairs)]) + "\n"
 

@@ -408,6 +408,7 @@ async def test_bytes_on_a_resting_connection_close_it(
     await whole(await get(ours, server.origin, method=method))
     go_on.set()
     await until(server.wires[0].closed.is_set)
+    assert len(server.wires) == 1
 
 
 @pytest.mark.parametrize("behind", [b"hello", b"5\r\nhello\r\n0\r\n\r\n"])

@@ -253,6 +253,7 @@ async def test_unused_connections_expire(backend: StartBackend) -> None:
     await whole(await get(engine, server.origin))
     await until(server.wires[0].closed.is_set)
     await until(lambda: resting(engine) == 0)
+    assert len(server.wires) == 1
     await engine.aclose()
 
 
