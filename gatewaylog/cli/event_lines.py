@@ -43,6 +43,7 @@ class EventLines:
         self.unread = 0
         self._colour = colour
         self._marks = _marks(encoding)
+        self._arrow = "→" if self._marks[IncomingRequest][0] == "▸" else "->"
         self._api_width = 0
 
     def readable(self, raw: bytes) -> str:
@@ -73,8 +74,15 @@ class EventLines:
             _Cell(api, self._api_width, "bold"),
             _Cell(event.request_in_method or "-"),
             _Cell(event.request_in_url or "-"),
+            *self._backend(event),
             *_remarks(event),
         ]
+
+    def _backend(self, event: Event) -> list[_Cell]:
+        """Return where the gateway sent it."""
+        if isinstance(event, IncomingRequest) or event.request_out_url is None:
+            return []
+        return [_Cell(self._arrow, colour="dim"), _Cell(event.request_out_url)]
 
 
 def _marks(encoding: str) -> dict[type, tuple[str, Colour]]:

@@ -9,7 +9,6 @@ from gatewaylog.cli.terminal import printable
 from gatewaylog.cli.verbs import WrongCall
 from gatewaylog.exceptions import ConfigurationError, GatewaylogError
 from gatewaylog.notices import notice
-from gatewaylog.search.query_error import QueryError
 
 WRONG = 2
 FAULT = 70  # EX_SOFTWARE of sysexits.h
@@ -31,13 +30,19 @@ def tell(error: BaseException, *, verb: str) -> int:
             for problem in error.problems:
                 print(printable(problem), file=sys.stderr)
             return WRONG
-        case QueryError():  # several lines, made printable by itself
-            print(error, file=sys.stderr)
+        case GatewaylogError() if _shows_its_place(error):
+            print(error, file=sys.stderr)  # of several lines, all printable
             return WRONG
         case _:
             text, status = _told(error, verb)
             notice(printable(text))
             return status
+
+
+def _shows_its_place(error: BaseException) -> bool:
+    from gatewaylog.search import QueryError
+
+    return isinstance(error, QueryError)
 
 
 def _told(error: BaseException, verb: str) -> tuple[str, int]:

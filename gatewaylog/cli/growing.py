@@ -35,6 +35,11 @@ class GrowingFile:
         """Tell whether the file is there."""
         return self._current is not None
 
+    @property
+    def place(self) -> int:
+        """The byte that `fresh` goes on from: where the first line begins that it has not given."""
+        return self._current.place if self._current is not None else 0
+
     def last(self, count: int, *, partial: bool = False) -> list[bytes]:
         """Return the last lines that are there; `partial`: one that has no end yet is a line."""
         if self._current is None:
@@ -78,6 +83,10 @@ class _Lines:
             return not os.path.samestat(path.stat(), os.fstat(self._file.fileno()))
         except OSError:
             return False
+
+    @property
+    def place(self) -> int:
+        return self._file.tell() - len(self._rest)
 
     def last(self, count: int, *, partial: bool) -> list[bytes]:
         size = self._file.seek(0, os.SEEK_END)

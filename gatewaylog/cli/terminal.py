@@ -44,3 +44,13 @@ def wants_colour(*, refused: bool = False) -> bool:
 def painted(text: str, colour: Colour | None) -> str:
     """Return `text`, which must be printable, in a colour."""
     return f"\x1b[{_CODES[colour]}m{text}\x1b[0m" if colour and text else text
+
+
+def put_raw(raw: bytes) -> None:
+    """Write a line's very bytes; at a terminal as printable text."""
+    output = getattr(sys.stdout, "buffer", None)
+    if output is None or sys.stdout.isatty():
+        print(printable(raw.decode("utf-8", "surrogateescape")))
+    else:
+        sys.stdout.flush()
+        output.write(raw + b"\n")

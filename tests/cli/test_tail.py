@@ -342,3 +342,59 @@ def test_a_file_that_is_no_log_is_one_line(arguments: tuple[str, ...], tmp_path:
     done = gatewaylog("tail", *arguments, cwd=tmp_path)
     assert done.returncode == 2
     assert said_once(done).startswith("gatewaylog: ")
+
+
+def test_the_backend_s_url_stands_behind_the_client_s() -> None:
+    sent = COMPLETE._replace(request_out_url="http://backend/x")
+    raw = AccessLog("-")._format.encode(sent, 0.0, "t")
+    assert EventLines(colour=False).readable(raw).endswith(" GET /echo?x=1 → http://backend/x")
+    ascii_lines = EventLines(colour=False, encoding="ascii")
+    assert ascii_lines.readable(raw).endswith(" GET /echo?x=1 -> http://backend/x")
+
+
+def test_a_query_chooses_among_all_lines(tmp_path: Path) -> None:
+    log = written(tmp_path / "log", ERROR, *numbered(5000))
+    assert urls(gatewaylog("tail", "StatusCode=404", str(log)).stdout) == ["/nowhere"]
+    assert urls(gatewaylog("tail", "-n", "1", 'RequestInURL="/echo/*7"', str(log)).stdout) == [
+        "/echo/4997"
+    ]
+    found = gatewaylog("tail", "StatusCode=404", "-", stdin=log.read_bytes())
+    assert urls(found.stdout) == ["/nowhere"]
+
+
+def test_a_query_chooses_among_new_lines_and_none_is_shown_twice(tmp_path: Path) -> None:
+    log = written(tmp_path / "log", INCOMING, ERROR)
+    with started("tail", "-f", 'StatusCode>=400 OR RequestInURL="/late"', str(log)) as running:
+        running.reads("/nowhere")
+        written(log, INCOMING, ERROR._replace(request_in_url="/new"))
+        running.reads("/new")
+        written(log, INCOMING._replace(request_in_url="/late"))
+        running.reads("/late")
+        assert running.stopped_by(signal.SIGINT) == 0
+        assert urls(running.text) == ["/nowhere", "/new", "/late"]
+
+
+@pytest.mark.parametrize(
+    ("query", "line"),
+    [
+        ("StatusCode=404 | stats count", "QUERY is a search without commands"),
+        ("StatusCode=(", "^"),
+    ],
+)
+def test_a_query_that_can_t_be_followed_is_told(query: str, line: str, tmp_path: Path) -> None:
+    done = gatewaylog("tail", query, str(written(tmp_path / "log", ERROR)))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert line in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_raw_is_the_lines_themselves(tmp_path: Path) -> None:
+    log = written(tmp_path / "log", *numbered(3), ERROR)
+    done = gatewaylog("tail", "--raw", "-n", "2", str(log))
+    assert done.stdout == "".join(log.read_text().splitlines(keepends=True)[-2:])
+
+
+def test_the_log_of_the_configuration_is_the_usual_one(tmp_path: Path) -> None:
+    written(tmp_path / "own.log", ERROR)
+    (tmp_path / "gateway.toml").write_text('[log]\npath = "own.log"\n')
+    assert urls(gatewaylog("tail", cwd=tmp_path).stdout) == ["/nowhere"]

@@ -5,13 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
-import sys
 import tempfile
 from itertools import chain
 from typing import TYPE_CHECKING
 
 from gatewaylog.cli.output.cells import RAW, plain
-from gatewaylog.cli.terminal import printable
+from gatewaylog.cli.terminal import printable, put_raw
 from gatewaylog.search.values import texts_of
 
 if TYPE_CHECKING:
@@ -97,24 +96,9 @@ def _read_back(line: bytes | str) -> Record:
     }
 
 
-def _raw(result: Result, screen: Screen) -> None:
+def _raw(result: Result, _screen: Screen) -> None:
     for row in result.rows:
-        line = str(row.get(RAW, ""))
-        if screen.terminal:
-            print(printable(line))
-        else:
-            _put(line)
-
-
-def _put(line: str) -> None:
-    """Write a line's very bytes."""
-    raw = line.encode("utf-8", "surrogateescape") + b"\n"
-    output = getattr(sys.stdout, "buffer", None)
-    if output is None:
-        print(line)
-    else:
-        sys.stdout.flush()
-        output.write(raw)
+        put_raw(str(row.get(RAW, "")).encode("utf-8", "surrogateescape"))
 
 
 WRITERS: dict[str, Callable[[Result, Screen], None]] = {
