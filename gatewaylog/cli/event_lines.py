@@ -16,6 +16,7 @@ from gatewaylog.formats import Unparsed, parse_line
 if TYPE_CHECKING:
     from gatewaylog.cli.terminal import Colour
     from gatewaylog.events import Event
+    from gatewaylog.formats import Line
 
 _WIDEST_API = 32
 _LONGEST_UNREAD = 200  # characters that are shown of a line that can't be read
@@ -49,9 +50,13 @@ class EventLines:
     def readable(self, raw: bytes) -> str:
         """Return a log's line, in whatever format it is, as a line for a person."""
         line = parse_line(raw.rstrip(b"\r\n"))
-        cells = (
-            self._unread(line) if isinstance(line, Unparsed) else self._cells(line.time, line.event)
-        )
+        return self._joined(self._unread(line)) if isinstance(line, Unparsed) else self.shown(line)
+
+    def shown(self, line: Line) -> str:
+        """Return a line that was read as one for a person."""
+        return self._joined(self._cells(line.time, line.event))
+
+    def _joined(self, cells: list[_Cell]) -> str:
         return " ".join(cell.shown(colour=self._colour) for cell in cells).rstrip()
 
     def _unread(self, line: Unparsed) -> list[_Cell]:

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 CONFIGURATION = Path("gateway.toml")
 USUAL = ("logs/api-access.log", "api-access.log")
-_STREAMS = ("-", "stdout", "stderr")
 
 
 def configure(parser: Parser) -> None:
@@ -103,8 +102,8 @@ def sources_of(options: Namespace, verb: str) -> list[Source]:
     path = configured(options).path or next(filter(os.path.exists, USUAL), "")
     if not path:
         raise WrongCall(f"{verb}: which FILE? There is no gateway.toml here, nor {USUAL[0]}")
-    if path in _STREAMS:
-        raise WrongCall(f"{verb}: which FILE? The gateway's log goes to {path}, by log.path")
+    if path == "-":
+        raise WrongCall(f"{verb}: which FILE? The gateway's log goes to its standard output")
     return find(path, rotated=True)
 
 

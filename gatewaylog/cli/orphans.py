@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from argparse import ArgumentTypeError
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from gatewaylog.notices import notice
 if TYPE_CHECKING:
     from argparse import Namespace
 
+    from gatewaylog.cli.output import Screen
     from gatewaylog.cli.verbs import Parser
     from gatewaylog.reader import Orphan, Pairing
     from gatewaylog.search.values import Record
@@ -63,7 +65,7 @@ def _seconds(text: str) -> float:
 def run(options: Namespace) -> int:
     """Name the orphans, oldest first; return 1 where there are any."""
     from gatewaylog.cli.output import Screen, show
-    from gatewaylog.cli.unread import tell_unread
+    from gatewaylog.cli.unread import SHOWN_BY_SEARCH, tell_unread
     from gatewaylog.formats import Line
     from gatewaylog.reader import Pairing, lines_of
     from gatewaylog.search import Result
@@ -76,13 +78,26 @@ def run(options: Namespace) -> int:
         else:
             unread += 1
     found = pairing.orphans(grace=options.grace)
-    if not found and options.output == "auto" and Screen.of_output().terminal:
-        print("no orphans")
+    screen = Screen.of_output()
+    if options.output == "auto" and screen.terminal:
+        _print(found, screen)
     else:
         show(Result(_COLUMNS, map(_row, found), "table"), options.output, verb="orphans")
     _remark(pairing, found)
-    tell_unread(unread, "gatewaylog search '*' --unread shows them")
+    tell_unread(unread, SHOWN_BY_SEARCH)
     return 1 if found else 0
+
+
+def _print(found: list[Orphan], screen: Screen) -> None:
+    """Print a line for each, as `tail` does; its short id is one that `show` takes."""
+    from gatewaylog.cli.event_lines import EventLines
+
+    lines = EventLines(colour=screen.colour, encoding=screen.encoding)
+    for orphan in found:
+        print(f"{orphan.fault:<{len('no beginning')}}  {lines.shown(orphan.exchange.lines[0])}")
+    if not found:
+        print("no orphans")
+    sys.stdout.flush()
 
 
 def _row(orphan: Orphan) -> Record:
@@ -106,7 +121,7 @@ def _remark(pairing: Pairing, found: list[Orphan]) -> None:
     """Say what bounds the answer."""
     if pairing.unpaired_errors and any(orphan.fault == "no end" for orphan in found):
         notice(
-            f"{pairing.unpaired_errors} ERRORs have no ResponseTo, so that they can't be paired:"
+            f"ERRORs without ResponseTo, which can't be paired: {pairing.unpaired_errors};"
             " each may be the end of a request that seems to have none"
         )
     if pairing.begun_before:

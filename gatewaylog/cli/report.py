@@ -41,6 +41,7 @@ def configure(parser: Parser) -> None:
 def run(options: Namespace) -> int:
     """Show a report, or the page."""
     from gatewaylog.cli.rows import Rows
+    from gatewaylog.cli.unread import SHOWN_BY_SEARCH, tell_unread
 
     refuse_parquet(options.output, "report")
     name = _name(options)
@@ -48,10 +49,8 @@ def run(options: Namespace) -> int:
         print(REPORTS[name].query if name else "\n".join(REPORTS[each].query for each in PAGE))
         return 0
     rows = Rows({"": logs.sources_of(options, "report")})
-    if name:
-        _show(REPORTS[name], rows, options)
-    else:
-        _show_page(rows, options)
+    unread = _show(REPORTS[name], rows, options) if name else _show_page(rows, options)
+    tell_unread(unread, SHOWN_BY_SEARCH)
     return 0
 
 
@@ -66,24 +65,25 @@ def _name(options: Namespace) -> str:
     return ""
 
 
-def _show(report: Report, rows: Rows, options: Namespace) -> None:
+def _show(report: Report, rows: Rows, options: Namespace) -> int:
+    """Show one report; return how many lines could not be read."""
     from gatewaylog.cli.output import show
 
     plan = planned(report.query, options)
     show(plan.run(rows.of(plan), prefiltered=True), options.output, verb="report")
-    rows.tell()
+    return rows.unread
 
 
-def _show_page(rows: Rows, options: Namespace) -> None:
+def _show_page(rows: Rows, options: Namespace) -> int:
+    """Show the main ones; return how many lines could not be read, by the first: it reads all."""
     from gatewaylog.cli.output import Screen
 
     screen = Screen.of_output()
     if options.output == "ndjson" or (options.output == "auto" and not screen.terminal):
-        _print_rows(rows, options)
-    elif options.output in {"auto", "table"}:
-        _print_tables(rows, options, screen)
-    else:
-        raise WrongCall(f"report: --output {options.output} needs a NAME: {', '.join(REPORTS)}")
+        return _print_rows(rows, options)
+    if options.output in {"auto", "table"}:
+        return _print_tables(rows, options, screen)
+    raise WrongCall(f"report: --output {options.output} needs a NAME: {', '.join(REPORTS)}")
 
 
 def _page() -> dict[str, Report]:
@@ -94,7 +94,7 @@ def _page() -> dict[str, Report]:
     return parts
 
 
-def _print_tables(rows: Rows, options: Namespace, screen: Screen) -> None:
+def _print_tables(rows: Rows, options: Namespace, screen: Screen) -> int:
     from gatewaylog.cli.output import tables
 
     now, unread = time.time(), 0
@@ -105,11 +105,10 @@ def _print_tables(rows: Rows, options: Namespace, screen: Screen) -> None:
         tables.show(plan.run(rows.of(plan), prefiltered=True), screen)
         sys.stdout.flush()
         unread = unread or rows.unread
-    rows.unread = unread  # of the first, which looks at all lines
-    rows.tell()
+    return unread
 
 
-def _print_rows(rows: Rows, options: Namespace) -> None:
+def _print_rows(rows: Rows, options: Namespace) -> int:
     from gatewaylog.cli.output.lines import json_of, records
 
     now, unread = time.time(), 0
@@ -118,5 +117,4 @@ def _print_rows(rows: Rows, options: Namespace) -> None:
         for record in records(plan.run(rows.of(plan), prefiltered=True)):
             print(json_of({"report": name, **record}))
         unread = unread or rows.unread
-    rows.unread = unread
-    rows.tell()
+    return unread

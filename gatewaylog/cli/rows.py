@@ -5,7 +5,6 @@ from __future__ import annotations
 import heapq
 from typing import TYPE_CHECKING
 
-from gatewaylog.cli.unread import tell_unread
 from gatewaylog.reader import LONGEST, blocks_of, lines_of
 from gatewaylog.reader.times import clean
 from gatewaylog.search import row_reader
@@ -78,7 +77,3 @@ class Rows:
                 elif raw.strip():
                     self.unread += 1
         self.unread += bool(source.damage)
-
-    def tell(self, *, shown: bool = False) -> None:
-        """Say at the end how many lines could not be read."""
-        tell_unread(self.unread, "" if shown else "--unread shows them")

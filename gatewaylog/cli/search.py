@@ -54,13 +54,14 @@ def run(options: Namespace) -> int:
     """Search, and show what is found."""
     from gatewaylog.cli.output import show
     from gatewaylog.cli.rows import Rows
+    from gatewaylog.cli.unread import tell_unread
 
     refuse_parquet(options.output, "search")
     plan = planned(options.query, options)
     sources = logs.sources_asked(options, "search", plan.indexes)
     rows = Rows(sources, on_unread=_show_unread if options.unread else None)
     show(plan.run(rows.of(plan), prefiltered=True), options.output, verb="search")
-    rows.tell(shown=options.unread)
+    tell_unread(rows.unread, "" if options.unread else "--unread shows them")
     return 0
 
 

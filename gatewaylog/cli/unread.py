@@ -11,6 +11,7 @@ from gatewaylog.notices import notice
 if TYPE_CHECKING:
     from gatewaylog.reader import Entry
 
+SHOWN_BY_SEARCH = "gatewaylog search '*' --unread shows them"
 _LONGEST = 200  # characters that are shown of a line
 
 

@@ -24,6 +24,7 @@ VERBS = {
     "show": "show all that is known of one exchange, by any of its ids",
     "orphans": "name requests without an end, and ends without a request",
     "report": "ready reports: APIs, errors, unmatched URLs, clients, the slowest",
+    "dashboard": "show a log on a local web page: figures, live tail, exchanges",
     "convert": "write the same events in another format",
     "keys": "make an API key",
     "completion": "print a script that completes this command in bash, zsh or fish",

@@ -15,6 +15,7 @@ import pytest
 
 from gatewaylog.cli import run
 from gatewaylog.formats import JsonFormat, Line, LineOptions
+from tests.cli.processes import at_terminal
 from tests.cli.test_tail import COMPLETE, INCOMING
 from tests.running import api, launched, toml, until
 from tests.strict_backend import StrictBackend
@@ -87,7 +88,17 @@ def test_errors_that_can_t_be_paired_are_said(tmp_path: Path, capsys: CaptureFix
     assert run(["orphans", str(log)]) == 1
     told = capsys.readouterr()
     assert len(told.out.splitlines()) == 1
-    assert "1 ERRORs have no ResponseTo, so that they can't be paired" in told.err
+    assert "ERRORs without ResponseTo, which can't be paired: 1; " in told.err
+
+
+def test_a_terminal_gets_a_line_for_each(tmp_path: Path) -> None:
+    log = log_of(tmp_path / "log", (0, INCOMING), (90, INCOMING._replace(message_id="x")))
+    with at_terminal("orphans", log, NO_COLOR="1") as running:
+        assert running.ended() == 1
+        assert re.fullmatch(r"no end {8}.* ▸ 11111111 .* GET /echo\?x=1\n", running.text)
+    with at_terminal("orphans", log, "--grace", "2m") as running:
+        assert running.ended() == 0
+        assert running.text == "no orphans\n"
 
 
 @pytest.mark.parametrize("grace", ["soon", "-1s", "1w", ""])

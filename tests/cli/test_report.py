@@ -133,3 +133,15 @@ def test_an_empty_log_is_an_empty_page(tmp_path: Path, capsys: CaptureFixture[st
     log.touch()
     found = rows(capsys, str(log))
     assert [(row["report"], row["requests"]) for row in found] == [("summary", 0)]
+
+
+def test_lines_that_can_t_be_read_are_counted_once(
+    tmp_path: Path, capsys: CaptureFixture[str]
+) -> None:
+    log = tmp_path / "log"
+    log.write_bytes(b"torn\n" + LOG.read_bytes())
+    for output in ("ndjson", "table"):
+        assert run(["report", "--output", output, str(log)]) == 0
+        assert capsys.readouterr().err == (
+            "gatewaylog: 1 line not read; gatewaylog search '*' --unread shows them\n"
+        )

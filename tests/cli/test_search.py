@@ -200,6 +200,39 @@ def test_a_missing_log_is_one_line(
         assert (told.status, told.out, told.err.count("\n")) == (2, "", 1)
 
 
+@pytest.mark.parametrize(
+    ("toml", "line"),
+    [
+        ('[log]\npath = "-"\n', "which FILE? The gateway's log goes to its standard output"),
+        ("[log]\npath = 7\n", "gateway.toml: log.path: must be text"),
+        ("[log\n", "gateway.toml: is not TOML: "),
+        ('[search.index]\nx = "*.log"\n', "search.index.x: must be a list of files, folders"),
+        ('[log]\npath = "${NOWHERE}/x"\n', "the environment variable NOWHERE is not set"),
+    ],
+)
+def test_a_configuration_that_names_no_log_is_one_line(
+    toml: str,
+    line: str,
+    tmp_path: Path,
+    capsys: CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("gateway.toml").write_text(toml)
+    told = Told(capsys, "index=x")
+    assert (told.status, told.out, told.err.count("\n")) == (2, "", 1)
+    assert line in told.err
+
+
+def test_the_log_s_path_may_stand_in_the_environment(
+    tmp_path: Path, capsys: CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LOGS", str(LOG.parent))
+    Path("gateway.toml").write_text('[log]\npath = "${LOGS}/access_log.txt"\n')
+    assert len(Told(capsys, COUNT).rows) == 3
+
+
 def test_an_empty_log_gives_no_rows(tmp_path: Path, capsys: CaptureFixture[str]) -> None:
     log = tmp_path / "log"
     log.touch()
