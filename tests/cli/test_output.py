@@ -217,3 +217,34 @@ def test_a_broken_pipe_is_quiet(arguments: tuple[str, ...], tmp_path: Path) -> N
         check=False,
     )
     assert (done.stdout.count(b"\n"), done.stderr) == (1, b"")
+
+
+@pytest.mark.parametrize(
+    ("first", "step", "form"),
+    [
+        (0, 1, r"\d\d:\d\d:\d\d"),
+        (0, 60, r"\d\d:\d\d"),
+        (0, 3600 * 5, r"\d\d-\d\d \d\d:\d\d"),
+        (86_400 * 40, 86_400, r"\d\d-\d\d"),
+        (0, 86_400 * 28, r"\d{4}-\d\d"),
+        (-(10**15), 10**14, r"0*1-01"),
+    ],
+)
+def test_times_are_written_with_no_more_than_differs(
+    first: int, step: int, form: str, capsys: CaptureFixture[str]
+) -> None:
+    rows: list[Record] = [{"_time": first + step * at, "n": 1.5} for at in range(10)]
+    lines = drawn(capsys, rows, kind="timechart", axis="_time")
+    assert re.fullmatch(rf" +{form}(  +{form})*", lines[-1])
+
+
+def test_a_time_out_of_range_is_shown_as_its_number(capsys: CaptureFixture[str]) -> None:
+    assert drawn(capsys, [{"_time": 1e17}])[-1].strip() == "1e+17"
+
+
+def test_a_long_legend_has_several_lines(capsys: CaptureFixture[str]) -> None:
+    row: Record = {"API": "a", **{f"a rather long name, {at}": 1 for at in range(6)}}
+    *_, last = lines = drawn(capsys, [row], kind="chart", axis="API")
+    assert len(lines) == 2 + 3
+    assert max(map(len, lines)) <= 60
+    assert "a rather long name, 5" in last

@@ -258,3 +258,16 @@ def test_it_ends_quietly_when_its_reader_leaves(tmp_path: Path) -> None:
         check=False,
     )
     assert (done.stdout.count("\n"), done.stderr) == (1, "")
+
+
+def test_several_logs_are_one_whose_unread_lines_are_counted(
+    tmp_path: Path, capsys: CaptureFixture[str]
+) -> None:
+    lines = LOG.read_bytes().splitlines(keepends=True)
+    (tmp_path / "one.log").write_bytes(b"".join(lines[::2]) + b"torn")
+    (tmp_path / "two.log").write_bytes(b"odd\n" + b"".join(lines[1::2]))
+    told = Told(capsys, "*", str(tmp_path))
+    found, alone = told.rows, Told(capsys, "*", str(LOG)).rows
+    assert [row["_time"] for row in found] == [row["_time"] for row in alone]
+    assert {row["MessageID"] for row in found} == {row["MessageID"] for row in alone}
+    assert told.err == "gatewaylog: 2 lines not read; --unread shows them\n"

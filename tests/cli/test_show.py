@@ -73,3 +73,9 @@ def test_nothing_of_the_log_steers_the_terminal(
     log = written(tmp_path / "log", INCOMING._replace(request_in_url=evil, user_agent=evil))
     assert run(["show", "11111111", str(log)]) == 0
     assert all(line.isprintable() for line in capsys.readouterr().out.split("\n"))
+
+
+def test_a_trace_may_have_several_exchanges(tmp_path: Path, capsys: CaptureFixture[str]) -> None:
+    calls = [INCOMING._replace(message_id=f"call-{at}", trace_id=TRACE) for at in range(3)]
+    assert run(["show", TRACE, str(written(tmp_path / "log", *calls))]) == 0
+    assert capsys.readouterr().out.count("\n\nGET /echo?x=1\n") == 2

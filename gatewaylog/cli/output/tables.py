@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from rich.console import JustifyMethod
+    from rich.table import Table
 
     from gatewaylog.cli.output.screen import Screen
     from gatewaylog.search import Result
@@ -55,39 +56,45 @@ def _is_right(name: str, page: Page) -> bool:
 
 def _rich(screen: Screen) -> Callable[[Sequence[str], Page], None] | None:
     try:
-        from rich.box import ASCII2, SIMPLE_HEAD
         from rich.console import Console
-        from rich.table import Table
-        from rich.text import Text
     except ImportError:
         notice("tables are plain without rich: pip install 'gatewaylog[reading]'")
         return None
     console = Console(width=screen.width, no_color=not screen.colour, highlight=False)
-    box = SIMPLE_HEAD if screen.knows("─") else ASCII2
 
     def put(columns: Sequence[str], page: Page) -> None:
-        bold = "bold" if screen.colour else ""
-        # Two spaces between columns: the box's own one, and one on the right of each.
-        table = Table(box=box, padding=(0, 1, 0, 0), header_style=bold, show_edge=False)
-        cells = [[cell(name, row.get(name)) for name in columns] for row in page]
-        firm = [name == "_time" or _is_right(name, page) for name in columns]
-        least = [
-            _least(name, [row[at] for row in cells], firm=firm[at])
-            for at, name in enumerate(columns)
-        ]
-        if sum(least) + 2 * len(columns) > screen.width:
+        table = _rich_table(columns, page, screen)
+        if table is None:
             _put_blocks(columns, page, screen)
-            return
-        for at, name in enumerate(columns):
-            right: JustifyMethod = "right" if name != "_time" and firm[at] else "left"
-            table.add_column(
-                Text(printable(name)), justify=right, overflow="fold", min_width=least[at]
-            )
-        for row in cells:
-            table.add_row(*map(Text, row))
-        console.print(table)
+        else:
+            console.print(table)
 
     return put
+
+
+def _rich_table(columns: Sequence[str], page: Page, screen: Screen) -> Table | None:
+    """Return a page as rich's table, None where it is too wide for one."""
+    from rich.box import ASCII2, SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    cells = [[cell(name, row.get(name)) for name in columns] for row in page]
+    firm = [name == "_time" or _is_right(name, page) for name in columns]
+    least = [
+        _least(name, [row[at] for row in cells], firm=firm[at]) for at, name in enumerate(columns)
+    ]
+    if sum(least) + 2 * len(columns) > screen.width:
+        return None
+    box = SIMPLE_HEAD if screen.knows("─") else ASCII2
+    bold = "bold" if screen.colour else ""
+    # Two spaces between columns: the box's own one, and one on the right of each.
+    table = Table(box=box, padding=(0, 1, 0, 0), header_style=bold, show_edge=False)
+    for at, name in enumerate(columns):
+        right: JustifyMethod = "right" if name != "_time" and firm[at] else "left"
+        table.add_column(Text(printable(name)), justify=right, overflow="fold", min_width=least[at])
+    for row in cells:
+        table.add_row(*map(Text, row))
+    return table
 
 
 def _least(name: str, cells: Sequence[str], *, firm: bool) -> int:
