@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gatewaylog.reader.blocks import LONGEST, Block, blocks_of
+from gatewaylog.reader.blocks import LONGEST, Block, blocks_between, blocks_of, shares_of
 from gatewaylog.reader.exchanges import GRACE, Exchange, Orphan, Pairing, paired
 from gatewaylog.reader.files import find
 from gatewaylog.reader.finding import find_exchanges
@@ -23,6 +23,7 @@ __all__ = [
     "Pairing",
     "Reading",
     "Source",
+    "blocks_between",
     "blocks_of",
     "entries",
     "entries_in",
@@ -32,5 +33,6 @@ __all__ = [
     "lines_of",
     "paired",
     "read",
+    "shares_of",
     "time_of",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from gatewaylog.exceptions import ReaderError
@@ -43,21 +44,72 @@ def blocks_of(source: Source, *, newest_first: bool = False, size: int = PIECE) 
     return _backwards(source, size) if newest_first else _forwards(source, size)
 
 
+def blocks_between(source: Source, begin: int, end: int, *, size: int = PIECE) -> Iterator[Block]:
+    """Yield what stands from the byte `begin` on, where a line begins, up to `end`; the first block
+    is not numbered. All of it is read forwards.
+    """
+    return _forwards_from(source, begin, 0, _up_to(source, begin, end, size))
+
+
+def shares_of(source: Source, size: int) -> list[tuple[int, int]]:
+    """Return byte ranges of whole lines that make up a file which is not packed, about `size` bytes
+    each, for `blocks_between`; none where it can't be read at any place.
+    """
+    if source.is_pipe or source.is_packed:
+        return []
+    with source.seekable() as file:
+        fd = file.fileno()
+        end = os.fstat(fd).st_size
+        cuts = [0]
+        while cuts[-1] + size < end:
+            cuts.append(_end_of_line(source, fd, cuts[-1] + size, end))
+    return list(pairwise([*cuts, end])) if cuts[-1] < end else list(pairwise(cuts))
+
+
+def _end_of_line(source: Source, fd: int, at: int, end: int) -> int:
+    """Return where the line ends that the byte before `at` is in, behind its line feed."""
+    at -= 1
+    while at < end:
+        piece = _read(source, fd, at, min(at + PIECE, end))
+        if found := piece.find(b"\n") + 1:
+            return at + found
+        at += len(piece)
+    return end
+
+
+def _up_to(source: Source, begin: int, end: int, size: int) -> Iterator[bytes]:
+    for piece in source.pieces(size, begin):
+        yield piece[: end - begin]
+        begin += len(piece)
+        if begin >= end:
+            return
+    raise _shortened(source)
+
+
+def _shortened(source: Source) -> ReaderError:
+    return ReaderError(f"{source.name}: was cut short while it was read")
+
+
 def _forwards(source: Source, size: int) -> Iterator[Block]:
-    offset, number, rest = 0, 1, b""
-    pieces = source.pieces(size)
+    return _forwards_from(source, 0, 1, source.pieces(size))
+
+
+def _forwards_from(
+    source: Source, offset: int, number: int, pieces: Iterator[bytes]
+) -> Iterator[Block]:
+    rest, known = b"", bool(number)
     piece = next(pieces, b"")
     while piece:
         if end := piece.rfind(b"\n") + 1:
             raw, rest, piece = rest + piece[:end], piece[end:], b""
             yield Block(source, offset, raw, number, len(raw))
-            offset, number = offset + len(raw), number + raw.count(b"\n")
+            offset, number = offset + len(raw), number + known * raw.count(b"\n")
         else:
             rest, piece = rest + piece, b""
         if len(rest) > LONGEST:
             skipped, piece = _rest_of_line(pieces)
             yield Block(source, offset, rest[:LONGEST], number, len(rest) + skipped)
-            offset, number, rest = offset + len(rest) + skipped, number + 1, b""
+            offset, number, rest = offset + len(rest) + skipped, number + known, b""
         piece = piece or next(pieces, b"")
     if rest:
         yield Block(source, offset, rest, number, len(rest))
@@ -109,5 +161,5 @@ def _read(source: Source, fd: int, begin: int, end: int) -> bytes:
     with asking(source.name):
         piece = os.pread(fd, end - begin, begin)
     if len(piece) != end - begin:
-        raise ReaderError(f"{source.name}: was cut short while it was read")
+        raise _shortened(source)
     return piece

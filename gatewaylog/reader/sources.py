@@ -61,6 +61,12 @@ class Source(Numbered):
         """Tell whether it can be read but once, from its beginning on."""
         return self._pipe is not None
 
+    @property
+    def is_packed(self) -> bool:
+        """Tell whether it is compressed, so that it can't be read from any place."""
+        with self._opened() as stream:
+            return isinstance(stream.raw, Frames)
+
     @cached_property
     def begin(self) -> float | None:
         """The time of the first line that has one, in seconds since the epoch."""

@@ -17,7 +17,16 @@ from hypothesis import strategies as st
 
 from gatewaylog.exceptions import ReaderError
 from gatewaylog.formats import FORMATS, Line, Unparsed
-from gatewaylog.reader import LONGEST, Entry, Source, blocks_of, entries, entries_in
+from gatewaylog.reader import (
+    LONGEST,
+    Entry,
+    Source,
+    blocks_between,
+    blocks_of,
+    entries,
+    entries_in,
+    shares_of,
+)
 from gatewaylog.reader import blocks as blocks_module
 from gatewaylog.reader import lines as lines_module
 from tests.reader.logs import (
@@ -241,3 +250,44 @@ def test_a_file_cut_while_it_is_read_backwards_is_an_error_of_one_line(folder: P
     os.truncate(path, 10)
     with pytest.raises(ReaderError, match=r"was cut short while it was read$"):
         list(reading)
+
+
+@given(
+    st.lists(st.binary(max_size=30).map(lambda line: line.replace(b"\n", b"")), max_size=20),
+    st.booleans(),
+    st.integers(1, 80),
+    st.integers(1, 50),
+)
+def test_shares_of_a_file_hold_each_line_once(
+    found: list[bytes], ended: bool, size: int, piece: int
+) -> None:
+    with TemporaryDirectory() as name:
+        path = Path(name, "a.log")
+        path.write_bytes(b"\n".join(found) + b"\n" * (ended and bool(found)))
+        source, content = Source(str(path)), path.read_bytes()
+        if source.is_packed:
+            return
+        shares = shares_of(source, size)
+        assert b"".join(content[begin:end] for begin, end in shares) == content
+        for begin, end in shares:
+            assert not begin or content[begin - 1 : begin] == b"\n"
+            blocks = list(blocks_between(source, begin, end, size=piece))
+            assert b"".join(block.raw for block in blocks) == content[begin:end]
+            assert [block.offset for block in blocks][:1] == [begin]
+
+
+def test_what_cannot_be_read_at_any_place_has_no_shares(folder: Path) -> None:
+    (folder / "a.log.gz").write_bytes(gzip.compress(b"a\nb\n"))
+    assert shares_of(Source(str(folder / "a.log.gz")), 1) == []
+    (folder / "b.log").write_bytes(b"")
+    assert shares_of(Source(str(folder / "b.log")), 1) == []
+
+
+def test_a_share_that_was_cut_off_meanwhile_is_said(folder: Path) -> None:
+    path = folder / "a.log"
+    path.write_bytes(b"a\n" * 100)
+    source = Source(str(path))
+    (_, (begin, end)) = shares_of(source, 100)
+    os.truncate(path, 150)
+    with pytest.raises(ReaderError, match="cut short"):
+        list(blocks_between(source, begin, end))
