@@ -6,6 +6,7 @@ rows of lines. Nothing here knows of files or terminals.
 
 from __future__ import annotations
 
+from gatewaylog.search.gathering import Gathering, gathering_of
 from gatewaylog.search.plan import Plan, Result, compile_query
 from gatewaylog.search.prefilter import Prefilter
 from gatewaylog.search.query_error import QueryError
@@ -13,12 +14,14 @@ from gatewaylog.search.rows import Row, row_of, row_reader
 from gatewaylog.search.timespan import moment
 
 __all__ = [
+    "Gathering",
     "Plan",
     "Prefilter",
     "QueryError",
     "Result",
     "Row",
     "compile_query",
+    "gathering_of",
     "moment",
     "row_of",
     "row_reader",

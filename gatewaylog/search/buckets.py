@@ -36,6 +36,11 @@ class Span(NamedTuple):
     size: int
     unit: str
 
+    @property
+    def in_seconds(self) -> bool:
+        """Tell whether buckets begin at whole seconds."""
+        return self.unit not in _PARTS
+
     def floor(self, moment: float, zone: tzinfo | None) -> float:
         """Return where the bucket of `moment` begins."""
         if self.unit in _PARTS:

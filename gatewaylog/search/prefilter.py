@@ -17,7 +17,7 @@ from gatewaylog.search.rows import DECIMALS
 from gatewaylog.search.tree import All, Any, Match, Not, OneOf, Words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from gatewaylog.search.tree import Search
 
@@ -33,11 +33,12 @@ class Prefilter:
     """Clauses of lower-case ASCII: a line that matches holds one literal of each, case aside.
 
     `exact` are tests of words alone, of the line in lower case, which a line that matches passes
-    as well.
+    as well. A line that holds none of `unless` passes, where there are any.
     """
 
     clauses: tuple[Clause, ...] = ()
     exact: tuple[Callable[[bytes], bool], ...] = ()
+    unless: Clause = ()
 
     def passes(self, raw: bytes) -> bool:
         """Tell whether the line may match."""
@@ -62,17 +63,49 @@ class Prefilter:
             return
         low, alone = block.lower(), len(self.clauses) == 1 and not self.exact
         rarest = max(self.clauses, key=_worth)
-        start = 0
-        for at in _places(low, rarest):
-            if at < start:
-                continue
-            begin = low.rfind(b"\n", start, at) + 1 or start
-            end = low.find(b"\n", at)
-            end = len(low) if end < 0 else end
-            start = end + 1
-            line = block[begin:end]
+        for at in _lines_with(low, rarest):
+            line = block[at]
             if alone or self.passes(line):
                 yield line
+
+    def kept(self, block: bytes) -> bytes:
+        """Return the lines of `block` that may match, as a block."""
+        if self.unless:
+            low, tests = block.lower(), self.exact
+            lines = _lines_with(low, self.unless)
+            return _without(block, lines, lambda at: all(test(low[at]) for test in tests))
+        return b"\n".join(self.lines(block)) if self.clauses or self.exact else block
+
+
+def parted(block: bytes, literals: Clause) -> tuple[bytes, list[bytes]]:
+    """Return the lines of `block` that hold none of `literals`, as a block, and those that do."""
+    held = [block[at] for at in _lines_with(block, literals)]
+    rest = _without(block, _lines_with(block, literals), lambda _at: False) if held else block
+    return rest, held
+
+
+def _without(block: bytes, lines: Iterable[slice], stays: Callable[[slice], bool]) -> bytes:
+    """Return `block` without those of the `lines` that do not stay."""
+    pieces, start = [], 0
+    for at in lines:
+        if not stays(at):
+            if start < at.start:
+                pieces.append(block[start : at.start])
+            start = at.stop + 1
+    return b"".join([*pieces, block[start:]])
+
+
+def _lines_with(block: bytes, literals: Clause) -> Iterator[slice]:
+    """Yield where the lines stand that hold one of `literals`, without their line feeds."""
+    start = 0
+    for at in _places(block, literals):
+        if at < start:
+            continue
+        begin = block.rfind(b"\n", start, at) + 1 or start
+        end = block.find(b"\n", at)
+        end = len(block) if end < 0 else end
+        start = end + 1
+        yield slice(begin, end)
 
 
 def _worth(clause: Clause) -> int:
@@ -80,6 +113,15 @@ def _worth(clause: Clause) -> int:
 
 
 def _places(low: bytes, clause: Clause) -> Iterator[int]:
+    """Yield the first place in each line that holds one of the literals, perhaps a few more."""
+    if len(clause) == 1:
+        (literal,) = clause
+        at = low.find(literal)
+        while at >= 0:
+            yield at
+            line_end = low.find(b"\n", at)
+            at = low.find(literal, line_end) if line_end >= 0 else -1
+        return
     following = {literal: low.find(literal) for literal in clause}
     following = {literal: at for literal, at in following.items() if at >= 0}
     while following:
@@ -98,7 +140,23 @@ def prefilter_of(search: Search) -> Prefilter:
     parts = search.parts if isinstance(search, All) else (search,)
     exact = [part for part in parts if _only_words(part)]
     clauses = dict.fromkeys(clause for part in parts for clause in _clauses(part))
-    return Prefilter(tuple(clauses), tuple(map(_raw_test, exact)))
+    unless = () if clauses else _unless(exact)
+    return Prefilter(tuple(clauses), tuple(map(_raw_test, exact)), unless)
+
+
+def _unless(exact: list[Search]) -> Clause:
+    """Return literals of which a line holds one if it is refused; none if there are no such."""
+    found = []
+    for part in exact:
+        runs = (
+            literals(part.part.text)
+            if isinstance(part, Not) and isinstance(part.part, Words)
+            else []
+        )
+        if not runs:
+            return ()
+        found.append(max(runs, key=len))
+    return tuple(found)
 
 
 def without_words(search: Search) -> Search:

@@ -45,6 +45,8 @@ AGGREGATORS: dict[str, Callable[[], Aggregator]] = {
     "latest": lambda: picking.Foremost(picking.latest),
 }
 
+_ORDERED = frozenset({"list", "first", "last", "earliest", "latest", "stdev"})
+
 _FUNCTION = re.compile(r"[A-Za-z_]+[0-9]*(?:\.[0-9]+)?(?=[\s(,|]|\Z)")
 _OPENED = re.compile(r"\(")
 _EVAL = re.compile(r"eval\s*\(", re.IGNORECASE)
@@ -75,6 +77,11 @@ class Aggregation:
         elif self.argument:
             found = fields_of(self.argument)
         return found | {"_time"} if self.function in {"earliest", "latest"} else found
+
+    @property
+    def divisible(self) -> bool:
+        """Tell whether the order of the records does not matter, not in the last digit either."""
+        return self.function not in _ORDERED
 
     def make(self) -> Callable[[], Aggregator]:
         """Return what makes a fresh state."""

@@ -57,6 +57,15 @@ class Count:
         return self.number
 
 
+def take(state: Aggregator, value: Value, record: Record, at: int, times: int) -> None:
+    """Give `state` the same value several times."""
+    if isinstance(state, Count):
+        state.number += times * (len(value) if isinstance(value, tuple) else 1)
+        return
+    for _ in range(times):
+        state.add(value, record, at)
+
+
 def _numbers(value: Value) -> tuple[Number, ...]:
     if isinstance(value, tuple):
         found = map(number_of_text, value)
@@ -66,28 +75,55 @@ def _numbers(value: Value) -> tuple[Number, ...]:
 
 
 class Sum:
-    """sum: of the numbers among the values."""
+    """sum: of the numbers among the values, exact whatever their order (Shewchuk, 1997), so that
+    parts of a log can be summed in any.
+    """
 
-    __slots__ = ("number", "total")
+    __slots__ = ("number", "parts", "whole")
 
     def __init__(self) -> None:
         self.number = 0
-        self.total: Number = 0
+        self.whole = 0
+        self.parts: list[float] = []
 
     def add(self, value: Value, _record: Record, _at: int) -> None:
         """Add each number."""
         for number in _numbers(value):
-            self.total += number
             self.number += 1
+            self._plus(number)
+
+    def _plus(self, number: Number) -> None:
+        if isinstance(number, int):
+            self.whole += number
+            return
+        kept = []
+        for part in self.parts:
+            greater, lesser = (number, part) if abs(part) < abs(number) else (part, number)
+            number = greater + lesser
+            if rest := lesser - (number - greater):
+                kept.append(rest)
+        self.parts = [*kept, number]
 
     def merge(self, other: Self) -> None:
         """Add."""
-        self.total += other.total
         self.number += other.number
+        self.whole += other.whole
+        for part in other.parts:
+            self._plus(part)
+
+    def total(self) -> Number:
+        """Return the sum, no finite number where it is too large for one."""
+        if not self.parts:
+            return self.whole
+        most = float(self.whole)
+        try:
+            return math.fsum([*self.parts, most, self.whole - int(most)])
+        except (OverflowError, ValueError):
+            return math.inf
 
     def result(self) -> Value | None:
         """Return the sum, null without numbers."""
-        return normal(self.total) if self.number else None
+        return normal(self.total()) if self.number else None
 
 
 class Average(Sum):
@@ -97,7 +133,7 @@ class Average(Sum):
 
     def result(self) -> Value | None:
         """Return the mean, null without numbers."""
-        return normal(self.total / self.number) if self.number else None
+        return normal(self.total() / self.number) if self.number else None
 
 
 class Deviation:

@@ -8,6 +8,7 @@ column's is NULL.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import repeat
 from typing import TYPE_CHECKING, TypeAlias
 
 from gatewaylog.search import buckets
@@ -25,8 +26,9 @@ from gatewaylog.search.stream import Needed, Setting, Stream
 from gatewaylog.search.values import normal, number_of, order_of, text_of, texts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator
+    from collections.abc import Callable, Hashable, Iterable, Iterator
 
+    from gatewaylog.search.commands.series import Cells
     from gatewaylog.search.scanner import Scanner, Token
     from gatewaylog.search.values import Number, Record, Value
 
@@ -57,12 +59,38 @@ class Chart:
 
     def run(self, stream: Stream, setting: Setting) -> Stream:
         """Count."""
+        return self._finished(self._grid(zip(stream.rows, repeat(1)), setting))
+
+    @property
+    def divisible(self) -> bool:
+        """Tell whether parts of the records can be gathered in any order, and put together.
+
+        Rows of time whose span is not known yet are told apart by what came before.
+        """
+        times = self.row is not None and self.row.name == "_time"
+        return not times and all(part.divisible for part in self.aggregations)
+
+    def gather(self, rows: Iterable[tuple[Record, int]], setting: Setting) -> Cells:
+        """Return the cells of records, each with how often it came."""
+        return self._grid(rows, setting).state()
+
+    def finish(self, states: Iterable[Cells], setting: Setting) -> Stream:
+        """Return the chart that the cells of all parts make."""
+        grid = Grid(self.aggregations, setting)
+        for state in states:
+            grid.absorb(state)
+        return self._finished(grid)
+
+    def _grid(self, rows: Iterable[tuple[Record, int]], setting: Setting) -> Grid:
         grid = Grid(self.aggregations, setting)
         keys = _row_keys(self.row, grid, setting)
         labels = labels_of(self.column, self.split, setting)
-        for at, record in enumerate(stream.rows):
+        for at, (record, times) in enumerate(rows):
             for key in keys(record):
-                grid.add(key, labels(record), record, at)
+                grid.add(key, labels(record), record, at, times)
+        return grid
+
+    def _finished(self, grid: Grid) -> Stream:
         series = grid.fold(self.split) if self.column else [""]
         axis = self.row.name if self.row else ""
         columns = grid.columns(series, axis)

@@ -9,17 +9,20 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from itertools import repeat
+from typing import TYPE_CHECKING, TypeAlias
 
 from gatewaylog.search.commands.statistics import keys_of
 from gatewaylog.search.stream import Needed, Setting, Stream
 from gatewaylog.search.values import normal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from gatewaylog.search.scanner import Scanner, Token
     from gatewaylog.search.values import Record
+
+    Counts: TypeAlias = dict[tuple[str, ...], Counter[tuple[str, ...]]]
 
 _COUNT = re.compile(r"[0-9]+(?=\s|\Z)")
 _OPTIONS = (
@@ -46,21 +49,39 @@ class Top:
         """Return the fields counted."""
         return frozenset((*self.fields, *self.by))
 
-    def run(self, stream: Stream, _setting: Setting) -> Stream:
+    @property
+    def divisible(self) -> bool:
+        """Tell that parts of the records can be counted in any order, and put together."""
+        return True
+
+    def run(self, stream: Stream, setting: Setting) -> Stream:
         """Count and rank."""
+        rows = zip(stream.rows, repeat(1))
+        return self.finish((self.gather(rows, setting) for _ in range(1)), setting)
+
+    def finish(self, states: Iterable[Counts], _setting: Setting) -> Stream:
+        """Return the table that the counts of all parts of the records make."""
         shown = ((self.countfield, self.showcount), (self.percentfield, self.showperc))
         extra = [name for name, wanted in shown if wanted]
-        return Stream(self._rows(stream.rows), (*self.by, *self.fields, *extra), "table")
+        return Stream(self._rows(states), (*self.by, *self.fields, *extra), "table")
 
-    def _rows(self, rows: Iterator[Record]) -> Iterator[Record]:
-        groups: dict[tuple[str, ...], Counter[tuple[str, ...]]] = {}
+    def gather(self, rows: Iterable[tuple[Record, int]], _setting: Setting) -> Counts:
+        """Return the counts of records, each with how often it came."""
+        groups: Counts = {}
         names, split = (*self.by, *self.fields), len(self.by)
-        for record in rows:
+        for record, times in rows:
             for texts, _ in keys_of(record, names):
                 group = groups.get(texts[:split])
                 if group is None:
                     group = groups[texts[:split]] = Counter()
-                group[texts[split:]] += 1
+                group[texts[split:]] += times
+        return groups
+
+    def _rows(self, states: Iterable[Counts]) -> Iterator[Record]:
+        groups: Counts = {}
+        for state in states:
+            for key, counts in state.items():
+                groups.setdefault(key, Counter()).update(counts)
         for key in sorted(groups):
             yield from self._ranked(key, groups[key])
 

@@ -6,11 +6,13 @@ largest sum are shown, by code point, then OTHER, then NULL.
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
+from gatewaylog.search.commands.aggregators import take
 from gatewaylog.search.values import Value, number_of
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from gatewaylog.search.values import Record
 
     States: TypeAlias = list[Aggregator]
+    Cells: TypeAlias = tuple[dict[Hashable, dict[str, States]], Counter[str]]
 
 SPLIT_OPTIONS = ("limit", "useother", "usenull", "otherstr", "nullstr")
 _LIMIT = re.compile(r"(top|bottom)?\s*([0-9]{1,9})", re.IGNORECASE)
@@ -72,8 +75,10 @@ class Grid:
         self.rows: dict[Hashable, dict[str, States]] = {}
         self._often: Counter[str] = Counter()
 
-    def add(self, row: Hashable, labels: Sequence[str], record: Record, at: int) -> None:
-        """Take a record into its row and series."""
+    def add(
+        self, row: Hashable, labels: Sequence[str], record: Record, at: int, times: int = 1
+    ) -> None:
+        """Take a record into its row and series, as if it came several times."""
         cells = self.rows.get(row)
         if cells is None:
             cells = self.rows[row] = {}
@@ -81,11 +86,28 @@ class Grid:
             states = cells.get(label)
             if states is None:
                 states = cells[label] = [make() for make in self._makes]
-            self._often[label] += 1
+            self._often[label] += times
             for extract, state in zip(self._extracts, states, strict=True):
                 value = extract(record)
-                if value is not None and value is not False:
+                if value is None or value is False:
+                    continue
+                if times == 1:
                     state.add(value, record, at)
+                else:
+                    take(state, value, record, at, times)
+
+    def state(self) -> Cells:
+        """Return what it has taken, to be taken by another of the same kind."""
+        return self.rows, self._often
+
+    def absorb(self, cells: Cells) -> None:
+        """Take what another has taken."""
+        rows, often = cells
+        self._often.update(often)
+        for row, others in rows.items():
+            into = self.rows.setdefault(row, {})
+            for label, states in others.items():
+                _merge(into, label, states)
 
     def move(self, row_of: Callable[[Hashable], Hashable]) -> None:
         """Make the rows fewer: each goes into the row that `row_of` says."""
@@ -116,12 +138,13 @@ class Grid:
         return lambda label: (sign * sums[label], label)
 
     def _sums(self) -> dict[str, float]:
-        sums = dict.fromkeys(self._often, 0.0)
+        numbers: dict[str, list[float]] = {label: [] for label in self._often}
         for cells in self.rows.values():
             for label, (state,) in cells.items():
                 number = number_of(state.result())
-                sums[label] += 0 if number is None else number
-        return sums
+                if number is not None:
+                    numbers[label].append(number)
+        return {label: _sum(found) for label, found in numbers.items()}
 
     def columns(self, labels: Sequence[str], axis: str) -> dict[tuple[int, str], str]:
         """Return the name of each column, by the function's place and the series."""
@@ -142,6 +165,14 @@ class Grid:
             if value is not None:
                 record[name] = value
         return record
+
+
+def _sum(numbers: list[float]) -> float:
+    # Exact, as rows come in any order.
+    try:
+        return math.fsum(numbers)
+    except OverflowError:
+        return math.inf
 
 
 def _merge(cells: dict[str, States], label: str, states: States) -> None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from itertools import product
+from itertools import product, repeat
 from typing import TYPE_CHECKING, TypeAlias
 
 from gatewaylog.search.commands.aggregations import Aggregation, check_names, parse_aggregation
-from gatewaylog.search.commands.aggregators import Count
+from gatewaylog.search.commands.aggregators import Count, take
 from gatewaylog.search.stream import Needed, Setting, Stream
 from gatewaylog.search.values import text_of
 
@@ -40,21 +40,33 @@ class Stats:
 
     def run(self, stream: Stream, setting: Setting) -> Stream:
         """Compute."""
-        columns = (*self.by, *(part.name for part in self.aggregations))
-        return Stream(self._rows(stream.rows, setting), columns, "table")
+        rows = zip(stream.rows, repeat(1))
+        return self.finish((self.gather(rows, setting) for _ in range(1)), setting)
 
-    def _rows(self, rows: Iterator[Record], setting: Setting) -> Iterator[Record]:
-        groups = self.gather(rows, setting)
-        for _, (key, states) in sorted(groups.items(), key=lambda item: item[0]):
+    @property
+    def divisible(self) -> bool:
+        """Tell whether parts of the records can be gathered in any order, and put together."""
+        return all(part.divisible for part in self.aggregations)
+
+    def finish(self, states: Iterable[Groups], _setting: Setting) -> Stream:
+        """Return the table that the states of all parts make."""
+        columns = (*self.by, *(part.name for part in self.aggregations))
+        return Stream(self._rows(states), columns, "table")
+
+    def _rows(self, states: Iterable[Groups]) -> Iterator[Record]:
+        groups: Groups = {}
+        for state in states:
+            _absorb(groups, state)
+        for _, (key, found) in sorted(groups.items(), key=lambda item: item[0]):
             record: Record = dict(zip(self.by, key, strict=True))
-            for part, state in zip(self.aggregations, states, strict=True):
-                value = state.result()
+            for part, aggregator in zip(self.aggregations, found, strict=True):
+                value = aggregator.result()
                 if value is not None:
                     record[part.name] = value
             yield record
 
-    def gather(self, rows: Iterable[Record], setting: Setting) -> Groups:
-        """Return the state of every group."""
+    def gather(self, rows: Iterable[tuple[Record, int]], setting: Setting) -> Groups:
+        """Return the state of every group of records, each with how often it came."""
         if len(self.by) == 1 and all(part.argument is None for part in self.aggregations):
             return self._counted(rows)
         makes = [part.make() for part in self.aggregations]
@@ -62,34 +74,54 @@ class Stats:
         groups: Groups = {}
         if not self.by:
             groups[()] = (), [make() for make in makes]
-        for at, record in enumerate(rows):
+        for at, (record, times) in enumerate(rows):
             given = [extract(record) for extract in extracts]
             for texts, key in keys_of(record, self.by):
                 group = groups.get(texts)
                 if group is None:
                     group = groups[texts] = key, [make() for make in makes]
+                elif group[0] is not texts and group[0] != key:
+                    group = groups[texts] = _numbered(group[0], key), group[1]
                 for state, value in zip(group[1], given, strict=True):
                     if value is not None and value is not False:
-                        state.add(value, record, at)
+                        take(state, value, record, at, times)
         return groups
 
-    def _counted(self, rows: Iterable[Record]) -> Groups:
+    def _counted(self, rows: Iterable[tuple[Record, int]]) -> Groups:
         """Do the same for counts by one field, in half the time."""
         counts: Counter[Value] = Counter()
         (name,) = self.by
-        for record in rows:
+        for record, times in rows:
             value = record.get(name)
             if value.__class__ is str:
-                counts[value] += 1
+                counts[value] += times
             else:
-                counts.update(_choices(value))
+                for choice in _choices(value):
+                    counts[choice] += times
         groups: Groups = {}
         for key, number in counts.items():
             text = text_of(key) if not isinstance(key, tuple) else ""
-            states = groups.setdefault((text,), ((key,), [Count() for _ in self.aggregations]))[1]
-            for state in states:
-                state.merge(Count(number))
+            states: list[Aggregator] = [Count(number) for _ in self.aggregations]
+            _absorb(groups, {(text,): ((key,), states)})
         return groups
+
+
+def _absorb(groups: Groups, others: Groups) -> None:
+    for texts, (key, states) in others.items():
+        group = groups.get(texts)
+        if group is None:
+            groups[texts] = key, states
+            continue
+        groups[texts] = _numbered(group[0], key), group[1]
+        for state, other in zip(group[1], states, strict=True):
+            state.merge(other)
+
+
+def _numbered(key: Key, other: Key) -> Key:
+    """Return one of two values with the same text: the number, whichever comes first."""
+    return tuple(
+        one if not isinstance(one, str) else two for one, two in zip(key, other, strict=True)
+    )
 
 
 def keys_of(record: Record, names: tuple[str, ...]) -> list[tuple[tuple[str, ...], Key]]:

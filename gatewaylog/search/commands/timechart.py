@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from itertools import repeat
+from typing import TYPE_CHECKING, TypeAlias
 
 from gatewaylog.search import buckets
 from gatewaylog.search.buckets import AUTOMATIC, MOST, Span
@@ -26,10 +27,13 @@ from gatewaylog.search.stream import Needed, Setting, Stream
 from gatewaylog.search.values import normal, number_of, texts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator
+    from collections.abc import Callable, Hashable, Iterable, Iterator
 
+    from gatewaylog.search.commands.series import Cells
     from gatewaylog.search.scanner import Scanner
     from gatewaylog.search.values import Record
+
+    Times: TypeAlias = tuple[Span, float, float]
 
 _OPTIONS = ("span", "bins", "cont", "fixedrange")
 
@@ -86,12 +90,29 @@ class TimeRows:
 
     def _grow(self) -> None:
         self.span = AUTOMATIC[AUTOMATIC.index(self.span) + 1]
+        self._grid.move(self._row_of)
 
-        def row_of(row: Hashable) -> Hashable:
-            start = row if isinstance(row, (int, float)) else row[1]  # type: ignore[index]
-            return self._key_of(normal(self.span.floor(start, self._zone)) or 0)
+    def _row_of(self, row: Hashable) -> Hashable:
+        start = row if isinstance(row, (int, float)) else row[1]  # type: ignore[index]
+        return self._key_of(normal(self.span.floor(start, self._zone)) or 0)
 
-        self._grid.move(row_of)
+    def state(self) -> Times:
+        """Return what it has learnt, to be taken by another of the same kind."""
+        return self.span, self.first, self.last
+
+    def absorb(self, times: Times, cells: Cells) -> None:
+        """Take what another has learnt, and what the grid has taken that it is the rows of."""
+        span, first, last = times
+        while not self._fixed and AUTOMATIC.index(self.span) < AUTOMATIC.index(span):
+            self._grow()
+        self._grid.absorb(cells)
+        self.first, self.last = min(self.first, first), max(self.last, last)
+        if self.first > self.last:
+            return
+        if span != self.span:
+            self._grid.move(self._row_of)
+        while not self._fixed and not self._fits():
+            self._grow()
 
 
 def bounds_of(setting: Setting) -> tuple[float, float] | None:
@@ -122,11 +143,41 @@ class Timechart:
 
     def run(self, stream: Stream, setting: Setting) -> Stream:
         """Count."""
+        return self._finished(*self._grid(zip(stream.rows, repeat(1)), setting), setting)
+
+    @property
+    def divisible(self) -> bool:
+        """Tell whether parts of the records can be gathered in any order, and put together."""
+        return all(part.divisible for part in self.aggregations)
+
+    @property
+    def by_seconds(self) -> bool:
+        """Tell whether it looks at no more of the time than the second."""
+        whole = self.span is None or self.span.in_seconds
+        return whole and not any("_time" in part.reads() for part in self.aggregations)
+
+    def gather(self, rows: Iterable[tuple[Record, int]], setting: Setting) -> tuple[Times, Cells]:
+        """Return the cells of records, each with how often it came, and which times they are of."""
+        grid, times = self._grid(rows, setting)
+        return times.state(), grid.state()
+
+    def finish(self, states: Iterable[tuple[Times, Cells]], setting: Setting) -> Stream:
+        """Return the chart that the cells of all parts make."""
         grid = Grid(self.aggregations, setting)
         times = TimeRows(grid, self.span, self.bins, setting)
-        for at, record in enumerate(stream.rows):
+        for state in states:
+            times.absorb(*state)
+        return self._finished(grid, times, setting)
+
+    def _grid(self, rows: Iterable[tuple[Record, int]], setting: Setting) -> tuple[Grid, TimeRows]:
+        grid = Grid(self.aggregations, setting)
+        times = TimeRows(grid, self.span, self.bins, setting)
+        for at, (record, often) in enumerate(rows):
             for key in times.keys(record):
-                grid.add(key, self._labels(record), record, at)
+                grid.add(key, self._labels(record), record, at, often)
+        return grid, times
+
+    def _finished(self, grid: Grid, times: TimeRows, setting: Setting) -> Stream:
         series = grid.fold(self.split) if self.by else [""]
         columns = grid.columns(series, "_time")
         starts = self._starts(grid, times, setting)

@@ -1,0 +1,164 @@
+"""A query over parts of a log, in any order: what each part gives is gathered, then put together.
+
+That is possible where records are looked at one by one and then counted in a way that asks for no
+order. Rows of equal values are then made once, and processes can share a log. The result is what
+`Plan.run` gives, to the last digit.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
+
+from gatewaylog.search.columns import Columns, Taken
+from gatewaylog.search.commands.computing import Bin, Eval
+from gatewaylog.search.commands.extracting import Rex
+from gatewaylog.search.commands.filtering import Search, Where
+from gatewaylog.search.commands.shaping import Fields, Fillnull, Rename
+from gatewaylog.search.commands.timechart import Timechart
+from gatewaylog.search.matching import search_test
+from gatewaylog.search.parser import leaves
+from gatewaylog.search.plan import Plan, Result
+from gatewaylog.search.prefilter import without_words
+from gatewaylog.search.rows import row_reader
+from gatewaylog.search.stream import Command, Stream
+from gatewaylog.search.tree import Words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from gatewaylog.search.stream import Setting
+    from gatewaylog.search.values import Record
+
+State: TypeAlias = Any  # what a gathering command has of a part; it can be pickled
+_DERIVED = frozenset({"_raw", "_time"})
+
+
+@runtime_checkable
+class Gatherer(Protocol):
+    """A command that puts records together."""
+
+    @property
+    def divisible(self) -> bool:
+        """Tell whether parts of the records can be gathered in any order, and put together."""
+
+    def gather(self, rows: Iterable[tuple[Record, int]], setting: Setting) -> State:
+        """Return the state of records, each with how often it came."""
+
+    def finish(self, states: Iterable[State], setting: Setting) -> Stream:
+        """Return what the states of all parts make."""
+
+
+class Gathering:
+    """A plan that can be run over parts of a log.
+
+    `unread` counts the lines that could not be read, as they were gathered here.
+    """
+
+    def __init__(self, plan: Plan, singles: tuple[Command, ...], gatherer: Gatherer) -> None:
+        self.plan = plan
+        self.unread = 0
+        self._singles = singles
+        self._gatherer = gatherer
+        self._time = _time_needed(plan, singles, gatherer)
+        names = plan.reads or frozenset()
+        self._columns = Columns(names - _DERIVED, self._time)
+        self._read = row_reader(names)
+        self._test = search_test(without_words(plan.first))
+        self._times = 1
+
+    def state(
+        self,
+        blocks: Iterable[bytes],
+        *,
+        clean: Callable[[bytes], bytes] = bytes,
+        also: Mapping[str, str] | None = None,
+    ) -> State:
+        """Return what `blocks` of lines give.
+
+        `clean` takes away what may stand before a line; each row has the fields `also`.
+        """
+        stream = Stream(self._records(blocks, clean, also or {}))
+        for command in self._singles:
+            stream = command.run(stream, self.plan.setting)
+        # Each record is drawn through the commands by itself, so that it is the last one taken.
+        rows = ((record, self._times) for record in stream.rows)
+        return self._gatherer.gather(rows, self.plan.setting)
+
+    def result(self, states: Iterable[State]) -> Result:
+        """Return what the query gives, from what all parts gave. Raises QueryError."""
+        setting = self.plan.setting
+        stream = self._gatherer.finish(states, setting)
+        for command in self.plan.commands[len(self._singles) + 1 :]:
+            stream = command.run(stream, setting)
+        return Result(stream.columns, stream.rows, stream.kind, stream.axis)
+
+    def _records(
+        self, blocks: Iterable[bytes], clean: Callable[[bytes], bytes], also: Mapping[str, str]
+    ) -> Iterator[Record]:
+        within = _within(self.plan)
+        needed = "_time" in (self.plan.reads or ())
+        for block in blocks:
+            for taken in self._taken(block, clean):
+                fields: Record = {**taken.fields, **also}
+                if within(taken.time) and self._test(b"", fields):
+                    if needed:
+                        moment = taken.time
+                        fields["_time"] = moment if moment % 1 else int(moment)
+                    self._times = taken.times
+                    yield fields
+
+    def _taken(self, block: bytes, clean: Callable[[bytes], bytes]) -> Iterator[Taken]:
+        for taken in self._columns.taken(self.plan.prefilter.kept(block)):
+            if isinstance(taken, Taken):
+                yield taken
+            elif row := self._read(clean(taken)):
+                moment = row.time if self._time == "ms" else row.time // 1
+                yield Taken(row.fields, moment, 1)
+            elif taken.strip():
+                self.unread += 1
+
+
+def gathering_of(plan: Plan) -> Gathering | None:
+    """Return how `plan` can be run over parts of a log, None where it can't."""
+    if plan.reads is None or "_raw" in plan.reads:
+        return None
+    parts = leaves(without_words(plan.first))
+    if any(isinstance(part, Words) or part.name in _DERIVED for part in parts):
+        return None
+    for at, command in enumerate(plan.commands):
+        if isinstance(command, Gatherer):
+            return Gathering(plan, plan.commands[:at], command) if command.divisible else None
+        if not _is_single(command):
+            return None
+    return None
+
+
+def _is_single(command: Command) -> bool:
+    """Tell whether a command makes one record or none of each, whatever came before."""
+    if isinstance(command, Fillnull):
+        return bool(command.fields)
+    if isinstance(command, Bin):
+        return command.span is not None
+    return isinstance(command, (Eval, Fields, Rename, Rex, Search, Where))
+
+
+def _within(plan: Plan) -> Callable[[float], bool]:
+    earliest, latest = plan.earliest, plan.latest
+    if earliest is None and latest is None:
+        return lambda _moment: True
+    return lambda moment: (
+        (earliest is None or earliest <= moment) and (latest is None or moment < latest)
+    )
+
+
+def _time_needed(plan: Plan, singles: tuple[Command, ...], gatherer: Gatherer) -> str:
+    """Return how much of a row's time is looked at: "", "s" for the second it is in, or "ms"."""
+    bounds = [bound for bound in (plan.earliest, plan.latest) if bound is not None]
+    needed = "_time" in (plan.reads or ())
+    if not bounds and not needed:
+        return ""
+    if any(bound % 1 for bound in bounds):
+        return "ms"
+    read = any("_time" in (command.reads(frozenset()) or ()) for command in singles)
+    charted = isinstance(gatherer, Timechart) and gatherer.by_seconds
+    return "ms" if needed and (read or not charted) else "s"

@@ -1,0 +1,205 @@
+"""A log gathered in parts gives what one read from its end to its beginning gives."""
+
+from __future__ import annotations
+
+import pickle
+from functools import cache
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from gatewaylog.events import IncomingRequest, RequestComplete, RequestError
+from gatewaylog.formats import FORMATS, LineOptions
+from gatewaylog.search import gathering_of, row_reader
+from gatewaylog.search.columns import Columns, Taken
+from tests.formats.arbitrary import events
+from tests.search.access_log import LINES, planned
+from tests.search.test_cases import CASES
+
+if TYPE_CHECKING:
+    from gatewaylog.search import Gathering, Result
+
+DIVISIBLE = [case["query"] for case in CASES if gathering_of(planned(case["query"]))]
+QUERIES = (
+    "* | stats sum(DurationMs) avg(DurationMs) p95(DurationMs) max(DurationMs) by API",
+    "* | stats count(eval(StatusCode>=500)) AS bad, values(API), dc(RemoteIP)",
+    '* | eval x=if(Event=="ERROR", 1, "1") | stats count by x',
+    '* | eval x=if(Event=="ERROR", 1, "1") | stats sum(DurationMs) by x, API',
+    "* | timechart count by API",
+    "* | timechart span=100ms cont=f avg(DurationMs)",
+    "earliest=-1d | timechart count by API",
+    "* | chart limit=2 sum(DurationMs) by StatusCode, API",
+    "* | top 2 API by Event",
+    "NOT INCOMING_REQUEST NOT GET | stats count by API",
+    "API=*shop* | eval name=lower(API) | stats count by name | sort - count | head 1",
+    '* | eval t=strftime(_time, "%S.%3N") | stats dc(t) count by Event',
+    "* | bin _time span=1s | stats count by _time",
+    "index=a OR API=x* | stats count",
+)
+FIELDS = ("API", "Event", "StatusCode", "DurationMs", "RequestInURL", "UserAgent", "x")
+
+_FORM = FORMATS["wso2"](LineOptions())
+apis = st.sampled_from(["shop", "Shop--x", "null", "a", "b", "é", None])
+amounts = st.one_of(st.none(), st.floats(0, 1e6), st.sampled_from([0.1, 0.2, 1e16, 3.0]))
+usual = st.one_of(
+    st.builds(IncomingRequest, api=apis, request_in_method=st.sampled_from(["GET", "PUT"])),
+    st.builds(RequestComplete, api=apis, duration_ms=amounts, status_code=st.integers(200, 204)),
+    st.builds(RequestError, api=apis, duration_ms=amounts, status_code=st.just(504)),
+)
+moments = st.integers(1_495_800_000_000, 1_495_810_000_000).map(lambda ms: ms / 1000)
+usual_lines = st.builds(lambda event, now: _FORM.encode(event, now, "t")[:-1], usual, moments)
+
+
+def shown(result: Result) -> tuple[object, ...]:
+    """Everything of a result, 1 told from 1.0."""
+    rows = [sorted(map(repr, row.items())) for row in result.rows]
+    return result.columns, result.kind, result.axis, rows
+
+
+def in_order(query: str, lines: list[bytes]) -> tuple[object, ...]:
+    plan = planned(query)
+    return shown(plan.run(plan.rows(reversed(lines)), prefiltered=True))
+
+
+@cache  # a gathering can be used again, and takes a while to make
+def gathering(query: str) -> Gathering:
+    found = gathering_of(planned(query))
+    assert found is not None
+    return found
+
+
+def in_parts(query: str, parts: list[list[bytes]]) -> tuple[object, ...]:
+    states = [gathering(query).state([b"\n".join(part) + b"\n"]) for part in parts]
+    return shown(gathering(query).result(map(pickle.loads, map(pickle.dumps, states))))
+
+
+def parted(lines: list[bytes], cuts: list[int]) -> list[list[bytes]]:
+    places = [0, *sorted(cut % (len(lines) + 1) for cut in cuts), len(lines)]
+    return [lines[begin:end] for begin, end in pairwise(places)]
+
+
+@pytest.mark.parametrize("query", DIVISIBLE)
+def test_parts_of_the_log_give_what_the_whole_gives(query: str) -> None:
+    whole = in_order(query, LINES)
+    assert in_parts(query, [LINES]) == whole
+    for cut in range(len(LINES)):
+        assert in_parts(query, [LINES[cut:], LINES[:cut]]) == whole
+
+
+def test_most_queries_that_count_can_be_had_in_parts() -> None:
+    assert len(DIVISIBLE) > 100
+    assert all(gathering_of(planned(query)) for query in QUERIES)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "API=a",
+        "API=a | head 5 | stats count",
+        "* | stats list(API)",
+        "* | stats stdev(DurationMs)",
+        "* | stats latest(API)",
+        "(GET OR API=a) | stats count",
+        "* | eval x=len(_raw) | stats sum(x)",
+        "_time>0 | stats count",
+        "* | bin _time | stats count by _time",
+        "* | fillnull | stats count by API",
+        "* | chart count by _time",
+        "* | dedup API",
+    ],
+)
+def test_what_asks_for_the_order_or_the_line_is_not_had_in_parts(query: str) -> None:
+    assert gathering_of(planned(query)) is None
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.sampled_from(QUERIES),
+    st.lists(st.one_of(usual_lines, st.sampled_from(LINES)), max_size=25),
+    st.lists(st.integers(0, 1000), max_size=4),
+)
+def test_parts_of_any_log_give_what_the_whole_gives(
+    query: str, lines: list[bytes], cuts: list[int]
+) -> None:
+    assert in_parts(query, parted(lines, cuts)) == in_order(query, lines)
+
+
+def test_a_range_of_time_holds_in_parts_to_the_millisecond() -> None:
+    lines = [_FORM.encode(IncomingRequest(api="a"), at / 10, "t")[:-1] for at in range(40)]
+    plan = planned("* | stats count", earliest=0.6, latest=2.9)
+    found = gathering_of(plan)
+    assert found is not None
+    rows = list(found.result([found.state([b"\n".join(lines)])]).rows)
+    assert rows == [{"count": 23}] == list(plan.run(plan.rows(lines), prefiltered=True).rows)
+
+
+def test_rows_get_the_fields_that_only_the_reader_knows() -> None:
+    found = gathering("index=a | stats count by index")
+    block = b"\n".join(LINES)
+    states = [found.state([block], also={"index": name}) for name in "ab"]
+    assert list(found.result(states).rows) == [{"index": "a", "count": len(LINES)}]
+
+
+def test_lines_that_cannot_be_read_are_counted() -> None:
+    found = gathering_of(planned("* | stats count"))
+    assert found is not None
+    block = b"\n".join([b"what", LINES[0], b"", b"what", b" ", b'2017 x="'])
+    assert list(found.result([found.state([block])]).rows) == [{"count": 1}]
+    assert found.unread == 3
+
+
+arbitrary_lines = st.builds(
+    lambda event, name: FORMATS[name](LineOptions()).encode(event, 1495830205.118, "t")[:-1],
+    events,
+    st.sampled_from(sorted(FORMATS)),
+)
+
+
+@st.composite
+def broken_lines(draw: st.DrawFn) -> bytes:
+    """A good line of which a few bytes are others."""
+    line = bytearray(draw(st.one_of(usual_lines, arbitrary_lines)))
+    for _ in range(draw(st.integers(0, 3))):
+        at = draw(st.integers(0, len(line) - 1))
+        line[at : at + draw(st.integers(0, 2))] = draw(
+            st.sampled_from([b"", b'"', b", ", b"=", b"\\", b"\r", b"0", b"-", b"x", b" ", b"]"])
+        )
+    return bytes(line)
+
+
+SPLIT = (b'2017-05-26T09:00:00.000+0000 [AM][t]{l}[-] INFO  Event="INCOMING_REQUEST", API="a', b'"')
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(broken_lines(), max_size=8), st.sampled_from(["", "s", "ms"]))
+@example([*SPLIT], "ms")
+@example([SPLIT[0], b"", b'x", RemoteIP="1"'], "")
+@example([b'2017-02-30T09:00:00.000+0000 [AM][t]{l}[-] INFO  Event="ERROR"'], "s")
+def test_values_are_taken_of_a_line_as_a_row_has_them(lines: list[bytes], time: str) -> None:
+    read, found = row_reader(FIELDS), []
+    for taken in Columns(FIELDS, time).taken(b"\n".join(lines)):
+        if isinstance(taken, Taken):
+            found += [(sorted(taken.fields.items()), taken.time)] * taken.times
+        elif row := read(taken):
+            found.append((sorted(row.fields.items()), _part(row.time, time)))
+    rows = [row for row in map(read, lines) if row]
+    expected = [(sorted(row.fields.items()), _part(row.time, time)) for row in rows]
+    if not time:
+        found, expected = [(fields, 0) for fields, _ in found], [(f, 0) for f, _ in expected]
+    assert sorted(found) == sorted(expected)
+
+
+def _part(moment: float, time: str) -> float:
+    return moment if time == "ms" else moment // 1
+
+
+def test_lines_of_the_default_format_need_no_reading_one_by_one() -> None:
+    lines = [
+        _FORM.encode(RequestComplete(api="a", status_code=200, duration_ms=1.5), at / 7, "t")
+        for at in range(100)
+    ]
+    (taken,) = Columns(["API", "StatusCode"]).taken(b"".join(lines))
+    assert taken == Taken({"API": "a", "StatusCode": "200"}, 0, 100)
