@@ -12,9 +12,10 @@ from gatewaylog.cli.verbs import TIME, WrongCall
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Mapping, Sequence
 
     from gatewaylog.cli.verbs import Parser
-    from gatewaylog.reader import Entry
+    from gatewaylog.reader import Entry, Source
     from gatewaylog.search import Plan
 
 EXAMPLE = """\
@@ -53,12 +54,28 @@ def configure_output(parser: Parser) -> None:
 def run(options: Namespace) -> int:
     """Search, and show what is found."""
     from gatewaylog.cli.output import show
-    from gatewaylog.cli.rows import Rows
     from gatewaylog.cli.unread import tell_unread
+    from gatewaylog.search import gathering_of
 
     refuse_parquet(options.output, "search")
     plan = planned(options.query, options)
     sources = logs.sources_asked(options, "search", plan.indexes)
+    gathering = None if options.unread else gathering_of(plan)
+    if gathering is None:
+        return _in_order(plan, sources, options)
+    from gatewaylog.cli.sharing import Shared
+
+    shared = Shared(gathering, sources)
+    show(shared.result(), options.output, verb="search")
+    tell_unread(shared.unread, "--unread shows them")
+    return 0
+
+
+def _in_order(plan: Plan, sources: Mapping[str, Sequence[Source]], options: Namespace) -> int:
+    from gatewaylog.cli.output import show
+    from gatewaylog.cli.rows import Rows
+    from gatewaylog.cli.unread import tell_unread
+
     rows = Rows(sources, on_unread=_show_unread if options.unread else None)
     show(plan.run(rows.of(plan), prefiltered=True), options.output, verb="search")
     tell_unread(rows.unread, "" if options.unread else "--unread shows them")
