@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -108,6 +108,8 @@ def serve_board(listener: socket.socket, board: Board) -> None:
     asyncio.run(_serve(listener, board))
 
 
-async def _serve(listener: socket.socket, board: Board) -> Any:
-    server = await listen(listener, board.read)
-    await server.serve_forever()
+async def _serve(listener: socket.socket, board: Board) -> None:
+    parent = os.getppid()
+    await listen(listener, board.read)
+    while os.getppid() == parent:  # noqa: ASYNC110 - nothing tells it
+        await asyncio.sleep(1)

@@ -20,7 +20,8 @@ class Balancer:
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
         self._turns: dict[str, int] = {}
-        self._suspended: dict[str, float] = {}  # backend URL -> until when
+        # API and backend URL -> until when; each API has its own `suspend`.
+        self._suspended: dict[tuple[str, str], float] = {}
 
     def attempts(self, api: Api) -> tuple[Backend, ...]:
         """Return the backend of each attempt, at most 1 + `retries` of them; none where every
@@ -37,31 +38,31 @@ class Balancer:
             self._turns[api.label] = turn + 1
             first = turn % len(backends)
             backends = (*backends[first:], *backends[:first])
-        return tuple(backend for backend in backends if not self._is_suspended(backend))
+        return tuple(backend for backend in backends if not self._is_suspended(api, backend))
 
-    def _is_suspended(self, backend: Backend) -> bool:
+    def _is_suspended(self, api: Api, backend: Backend) -> bool:
         if not self._suspended:
             return False
-        until = self._suspended.get(backend.url)
+        until = self._suspended.get((api.label, backend.url))
         if until is None:
             return False
         if self._monotonic() < until:
             return True
-        del self._suspended[backend.url]
+        del self._suspended[api.label, backend.url]
         return False
 
-    def suspend(self, backend: Backend, seconds: float) -> None:
-        """Leave a backend alone for a while, after it could not be reached."""
-        if seconds > 0:
-            self._suspended[backend.url] = self._monotonic() + seconds
+    def suspend(self, api: Api, backend: Backend) -> None:
+        """Leave a backend alone for the API's `suspend` seconds: it could not be reached."""
+        if api.suspend > 0:
+            self._suspended[api.label, backend.url] = self._monotonic() + api.suspend
 
     def retry_after(self, api: Api) -> int:
         """Return in how many whole seconds the first of the API's backends is tried again."""
         now = self._monotonic()
-        left = [self._suspended.get(backend.url, now) - now for backend in api.backends]
+        left = [self._suspended.get((api.label, one.url), now) - now for one in api.backends]
         return max(1, int(min(left) + 0.999))
 
     def suspended(self) -> list[str]:
         """Return the URLs of the backends that are suspended now, for the metrics."""
         now = self._monotonic()
-        return [url for url, until in self._suspended.items() if now < until]
+        return sorted({url for (_, url), until in self._suspended.items() if now < until})

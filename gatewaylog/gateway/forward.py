@@ -123,7 +123,7 @@ class Forwarder:
                 failure = FAILURES[type(error)]
                 unreached = isinstance(error, (ConnectError, ConnectTimeout))
                 if unreached:
-                    self.balancer.suspend(backend, api.suspend)
+                    self.balancer.suspend(api, backend)
                 if (body is not None and body.consumed) or not (
                     unreached or _may_repeat(request, error)
                 ):

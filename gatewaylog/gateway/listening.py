@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _BACKLOG = 2048
 
 
-def listeners(addresses: Iterable[Address]) -> list[socket.socket]:
+def listeners(addresses: Iterable[Address], key: str = "listen") -> list[socket.socket]:
     """Return a listening socket for each address. Raises ConfigurationError naming all that
     can't be had, and keeps none then.
     """
@@ -29,7 +29,7 @@ def listeners(addresses: Iterable[Address]) -> list[socket.socket]:
         try:
             made.append(_unix(address.unix_path) if address.unix_path else _tcp(address))
         except OSError as error:
-            problems.append(f"server.listen: can't listen on {address}: {_reason(error)}")
+            problems.append(f"server.{key}: can't listen on {address}: {_reason(error)}")
     if problems:
         for listener in made:
             listener.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import sys
 import threading
@@ -38,7 +39,7 @@ class GatewayServer(uvicorn.Server):
     """Serves until it is told to stop, then lets running exchanges end.
 
     `load` reads the configuration again, for SIGHUP. The admin listener is served here on
-    `admin`, or elsewhere from what is pinned to `board`.
+    `admin`, or elsewhere from what is pinned to `board`. A worker ends when its `parent` does.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class GatewayServer(uvicorn.Server):
         *,
         admin: socket.socket | None = None,
         board: Board | None = None,
+        parent: int | None = None,
     ) -> None:
         server = serving.config.server
         super().__init__(uvicorn_config(serving, server))
@@ -56,6 +58,7 @@ class GatewayServer(uvicorn.Server):
         self._hurry = asyncio.Event()
         self._admin = admin
         self._board = board
+        self._parent = parent
         self._sweeper: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -122,6 +125,9 @@ class GatewayServer(uvicorn.Server):
         while True:
             await asyncio.sleep(_SWEEP)
             self._pin()
+            if self._parent not in {None, os.getppid()}:
+                say("the parent of this worker is gone: stopping")
+                self.should_exit = True
             seconds = self._serving.config.server.client_timeout
             silence.look(self.server_state.connections, loop.time(), seconds)
 
@@ -137,6 +143,7 @@ class GatewayServer(uvicorn.Server):
         return self.started and not self.should_exit
 
     def _reload(self) -> None:
+        before = self._serving.config.server
         try:
             config = self._load()
             self._serving.reload(config)
@@ -148,6 +155,11 @@ class GatewayServer(uvicorn.Server):
             say(f"{error}; the configuration stays as it was")
         else:
             say("serving by the new configuration")
+            for key in _AT_START:
+                if getattr(before, key) != getattr(config.server, key):
+                    say(
+                        f"server.{key} has changed: that takes effect when the gateway is restarted"
+                    )
 
     def _reopen(self) -> None:
         try:
@@ -156,6 +168,8 @@ class GatewayServer(uvicorn.Server):
             say(f"{error}; the log stays in the file that is open")
 
 
+# Keys of [server] that are read once.
+_AT_START = ("listen", "workers", "admin", "tls_certificate", "tls_key")
 _STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 

@@ -45,16 +45,23 @@ def serve(load: Callable[[], Config]) -> int:
 def _served(load: Callable[[], Config]) -> int:
     config = load()
     access_log(config.log).close()  # a log that can't be opened is told here, once
+    admin = listeners([config.server.admin], "admin")[0] if config.server.admin else None
     sockets = listeners(config.server.listen)
     for listener in sockets:
         say(f"listening on {told(listener, secure=bool(config.server.tls_certificate))}")
-    admin = listeners([config.server.admin])[0] if config.server.admin else None
+    if admin is not None:
+        say(f"health and metrics on {told(admin, secure=False)}")
+    say(f"logging to {_log_name(config)}; process {os.getpid()}")
     if config.server.workers == 1:
         work(config, load, sockets, admin=admin)
         return 0
     with tempfile.TemporaryDirectory(prefix="gatewaylog-") as folder:
         board = Board(Path(folder)) if admin is not None else None
         return Parent(config, load, sockets, admin=admin, board=board).run()
+
+
+def _log_name(config: Config) -> str:
+    return "standard output" if config.log.path == "-" else config.log.path
 
 
 def work(
@@ -64,12 +71,14 @@ def work(
     *,
     admin: socket.socket | None = None,
     board: Board | None = None,
+    parent: int | None = None,
 ) -> None:
-    """Serve in this process until it is told to stop."""
+    """Serve in this process until it is told to stop, or its `parent` process has gone."""
 
     async def run() -> None:
         serving = Serving(config, HttptoolsEngine())
-        await GatewayServer(serving, load, admin=admin, board=board).serve(sockets)
+        server = GatewayServer(serving, load, admin=admin, board=board, parent=parent)
+        await server.serve(sockets)
 
     with asyncio.Runner(loop_factory=_new_loop) as runner:
         runner.run(run())
@@ -102,6 +111,7 @@ class Parent:
         self._admin = admin
         self._board = board
         self._admin_worker = 0
+        self._pid = os.getpid()
         self._workers: set[int] = set()
         self._stopping = False
         self._waker, self._wake = os.pipe()
@@ -155,7 +165,9 @@ class Parent:
         os.close(self._wake)
 
     def _work(self) -> None:
-        work(self._config, self._load, self._sockets, board=self._board)
+        if self._admin is not None:
+            self._admin.close()
+        work(self._config, self._load, self._sockets, board=self._board, parent=self._pid)
 
     def _serve_admin(self) -> None:
         for number in TAKEN:
@@ -186,24 +198,29 @@ class Parent:
         try:
             self._config = self._load()
         except GatewaylogError as error:
-            say(str(error))
+            for line in str(error).splitlines():
+                say(line)
             say("the configuration stays as it was")
             return False
         return True
 
     def _replace_dead(self) -> None:
         for pid in list(self._workers):
-            ended, status = os.waitpid(pid, os.WNOHANG)
-            if not ended:
-                continue
-            self._workers.discard(pid)
-            if not self._stopping:
-                say(
-                    f"worker {pid} ended with status {os.waitstatus_to_exitcode(status)}; "
-                    "starting another"
-                )
-                time.sleep(_PAUSE)
-                self._workers.add(self._forked(self._work))
+            if self._has_ended(pid):
+                self._workers.discard(pid)
+                if not self._stopping:
+                    self._workers.add(self._forked(self._work))
+        if self._admin_worker and self._has_ended(self._admin_worker):
+            self._admin_worker = 0 if self._stopping else self._forked(self._serve_admin)
+
+    def _has_ended(self, pid: int) -> bool:
+        """Say whether a child has ended; tell so, and wait a little, where another is due."""
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended and not self._stopping:
+            code = os.waitstatus_to_exitcode(status)
+            say(f"worker {pid} ended with status {code}; starting another")
+            time.sleep(_PAUSE)
+        return bool(ended)
 
 
 def _noted(number: int, frame: Any) -> None:

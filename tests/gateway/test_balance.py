@@ -29,8 +29,17 @@ def backend(name: str) -> Backend:
 A, B, C = (backend(name) for name in "abc")
 
 
-def api(*backends: Backend, balance: str = "round_robin", retries: int = 1) -> Api:
-    return Api(label="x", context=b"", backends=backends, balance=balance, retries=retries)
+def api(
+    *backends: Backend, balance: str = "round_robin", retries: int = 1, suspend: float = 10
+) -> Api:
+    return Api(
+        label="x",
+        context=b"",
+        backends=backends,
+        balance=balance,
+        retries=retries,
+        suspend=suspend,
+    )
 
 
 @pytest.fixture
@@ -51,7 +60,7 @@ def test_each_exchange_begins_with_the_next_backend(balancer: Balancer) -> None:
 def test_failover_begins_with_the_first_that_is_well(balancer: Balancer) -> None:
     three = api(A, B, C, balance="failover", retries=2)
     assert list(balancer.attempts(three)) == [A, B, C]
-    balancer.suspend(A, 10)
+    balancer.suspend(api(suspend=10), A)
     assert list(balancer.attempts(three)) == [B, C, B]
 
 
@@ -70,7 +79,7 @@ def test_a_suspended_backend_comes_back_when_its_time_is_over(
     balancer: Balancer, clock: Clock
 ) -> None:
     alone = api(A)
-    balancer.suspend(A, 10)
+    balancer.suspend(api(suspend=10), A)
     assert list(balancer.attempts(alone)) == []
     assert balancer.suspended() == [A.url]
     clock.now += 9.9
@@ -83,13 +92,23 @@ def test_a_suspended_backend_comes_back_when_its_time_is_over(
 def test_retry_after_is_whole_seconds_until_the_first_one_comes_back(
     balancer: Balancer, clock: Clock
 ) -> None:
-    balancer.suspend(A, 10.2)
-    balancer.suspend(B, 5.1)
+    balancer.suspend(api(suspend=10.2), A)
+    balancer.suspend(api(suspend=5.1), B)
     assert balancer.retry_after(api(A, B)) == 6
     clock.now += 5
     assert balancer.retry_after(api(A, B)) == 1
 
 
 def test_no_time_suspends_nothing(balancer: Balancer) -> None:
-    balancer.suspend(A, 0)
+    balancer.suspend(api(suspend=0), A)
     assert list(balancer.attempts(api(A))) == [A, A]
+
+
+def test_what_one_api_suspends_is_left_to_the_others(balancer: Balancer) -> None:
+    one, two = (
+        Api(label=label, context=b"", backends=(A,), retries=0, suspend=10) for label in ("a", "b")
+    )
+    balancer.suspend(one, A)
+    assert balancer.attempts(one) == ()
+    assert balancer.attempts(two) == (A,)
+    assert balancer.suspended() == [A.url]
