@@ -79,6 +79,11 @@ def bad_request(request: Headers, *more: tuple[bytes, bytes]) -> bytes:
     return b"HTTP/1.1 400 Bad Request\r\n%b\r\n%b" % (lines, body)
 
 
+def body_length(answer: bytes) -> int:
+    """Return how long the body of a whole answer is."""
+    return len(answer) - answer.index(b"\r\n\r\n") - 4
+
+
 def refusal(failure: Failure, accept: bytes | None) -> tuple[Headers, bytes]:
     """Return headers and body that tell a client of `failure`, in the form it likes better."""
     xml = accept is not None and b"xml" in accept.lower() and _prefers_xml(accept.decode("latin-1"))

@@ -120,7 +120,7 @@ class Gateway:
         route = self._route(call, target)
         api = route.api
         exchange.begin(api.label, api.verbosity)  # type: ignore[arg-type]  # checked by the config
-        if framing is None or unroutable(target.path) or _LOOSE.search(target.query):
+        if framing is None or _is_unclear(call.method, target):
             raise Refusal(errors.UNROUTABLE)
         if api.blocked:
             raise Refusal(errors.BLOCKED)
@@ -143,7 +143,8 @@ class Gateway:
         if route is None:
             unread = unroutable(target.path)
             raise Refusal(errors.BAD_REQUEST if unread else errors.NOT_FOUND)
-        if call.scheme not in route.api.schemes:
+        told = self._proxies.scheme(call.address, call.scope["headers"])
+        if (told or call.scheme) not in route.api.schemes:
             raise Refusal(errors.SCHEME_FORBIDDEN)
         return route
 
@@ -171,21 +172,24 @@ class Gateway:
             if framing.length is not None and framing.length > limits.max_body:
                 raise Refusal(errors.CONTENT_TOO_LARGE)
             body = Body(call.receive, limit=limits.max_body, timeout=limits.client_timeout)
-        client = scope.get("client")
-        address = (client[0] or None) if client else None
-        trusted = self._proxies.any and self._proxies.trusts(address)
+        trusted = self._proxies.any and self._proxies.trusts(call.address)
         return Outgoing(
             route.api,
             call.method,
             route.rest + target.query,
             scope["headers"],
             framing.host,
-            Peer(address, call.scheme, trusted),
+            Peer(call.address, call.scheme, trusted),
             body,
             dropped,
             call.added,
             OWN_HEADERS if call.added else frozenset(),
         )
+
+
+def _is_unclear(method: str, target: Target) -> bool:
+    """Say whether programs could read the target differently; CONNECT has no resource at all."""
+    return method == "CONNECT" or unroutable(target.path) or bool(_LOOSE.search(target.query))
 
 
 def _headers_of(reason: Refusal | Unanswered | ClientError) -> Headers:

@@ -53,6 +53,8 @@ class Call:
         self.receive = receive
         self.send = send
         self.method: str = scope.get("method", "GET")
+        client = scope.get("client")
+        self.address: str | None = (client[0] or None) if client else None  # None: a unix socket
         self.exchange: Exchange = scope[EXCHANGE]
         self.scheme = _SECURE[scope.get("scheme", "http")]
         self.connection: GatewayProtocol | SessionProtocol | None = scope.get(CONNECTION)

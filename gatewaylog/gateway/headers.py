@@ -32,6 +32,7 @@ _STOPPED = HOP_BY_HOP | _FORWARDING
 _KEPT = frozenset((b"host", b"content-length", b"content-type", b"authorization", b"via"))
 _CHAINED = frozenset((b"forwarded", b"x-forwarded-for"))
 _VIA = (b"via", b"1.1 gatewaylog")
+_PLAIN = re.compile(r"[0-9A-Za-z._:-]+")  # an address, or a name that stands for one
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
@@ -115,10 +116,21 @@ def _after_theirs(headers: Headers, own: tuple[tuple[bytes, bytes], ...]) -> Hea
     lines = []
     for name, value in own:
         theirs = [other for key, other in headers if key == name]
+        if name == b"forwarded" and not theirs:
+            theirs = _translated(headers)
         if not theirs or name in _CHAINED:
             theirs.append(value)
         lines.append((name, b", ".join(theirs)))
     return lines
+
+
+def _translated(headers: Headers) -> list[bytes]:
+    """Return X-Forwarded-For as elements of Forwarded (RFC 7239 §7.4): whoever reads that first
+    would lose the client otherwise.
+    """
+    listed = b",".join(value for name, value in headers if name == b"x-forwarded-for")
+    hops = [hop.strip() for hop in listed.decode("latin-1").split(",")]
+    return [b"for=" + _node(hop) for hop in hops if _PLAIN.fullmatch(hop)]
 
 
 def _node(address: str) -> bytes:

@@ -114,7 +114,7 @@ def _events(counted: list[Snapshot]) -> list[str]:
             by_api[key[0]] += count
         lines += [_sample(name, n, event=event, api=api) for api, n in by_api.items()]
     name = "gatewaylog_answers_total"
-    lines += _family(name, "counter", "Answers of backends, by API and status.")
+    lines += _family(name, "counter", "REQUEST_COMPLETE events, by API and status.")
     lines += [_sample(name, n, api=api, status=code) for (api, code), n in complete.items()]
     name = "gatewaylog_errors_total"
     lines += _family(name, "counter", "Calls that no backend answered, by source and code.")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from gatewaylog.gateway.answers import bad_request
+from gatewaylog.gateway.answers import bad_request, body_length
 from gatewaylog.gateway.client import CONNECTION, MALFORMED
 from gatewaylog.gateway.cycle import GatewayCycle
 from gatewaylog.gateway.fragments import Fragment, fragment, head_size
@@ -24,9 +24,11 @@ if TYPE_CHECKING:
 
     from uvicorn._types import ASGI3Application
 
+    from gatewaylog.exchange import Outcome
     from gatewaylog.gateway.serving import Serving
 
 _MAX_HEAD = 64 * 1024  # bytes of a request's head
+_BLANKS = (b" ", b"\t")
 _VERSIONS = frozenset(("1.0", "1.1"))
 _LINGER = 2.0  # seconds that a client gets to read an answer that its request was not awaited for
 
@@ -55,7 +57,7 @@ class GatewayProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell whoever serves a request that its client is gone."""
         if self._begun:
-            self._note_refusal(gone=True)
+            self._note_refusal("client_abort")
         super().connection_lost(exc)
         if self.on_lost is not None:
             on_lost, self.on_lost = self.on_lost, None
@@ -103,6 +105,8 @@ class GatewayProtocol(HttpToolsProtocol):
         if (self._torn or self._large) and head_size(self.url, self.headers) > _MAX_HEAD:
             raise ValueError("a head too large")
         self.scope[TARGET] = self.url  # type: ignore[literal-required]
+        if [line for line in self.headers if line[1][-1:] in _BLANKS]:
+            self.headers[:] = map(_trimmed, self.headers)
         self._upgrading = self.parser.should_upgrade()
         self._websocket = self._upgrading and self._opens_websocket()
         if not self.url.startswith(b"/"):
@@ -189,7 +193,7 @@ class GatewayProtocol(HttpToolsProtocol):
         cycle: RequestResponseCycle | None = self.cycle
         return cycle is None or cycle.response_complete
 
-    def send_400_response(self, msg: str) -> None:
+    def send_400_response(self, msg: str, outcome: Outcome = "complete") -> None:
         """Refuse what can't be read, and leave its record.
 
         A request that is being served ends by itself: where its body is what can't be read its
@@ -199,14 +203,13 @@ class GatewayProtocol(HttpToolsProtocol):
         self.deaf = True
         if self.waits_for_head:
             if not in_body:  # else it was answered early, and has its record
-                self._note_refusal()
-                self.transport.write(bad_request(self.headers or []))
+                self._refuse(outcome)
             self.linger()
             return
         cycle = self.cycle
         cycle.keep_alive = False
         if not in_body:
-            self._note_refusal()
+            self._note_refusal(outcome)
         else:
             cycle.scope[MALFORMED] = True  # type: ignore[literal-required]
             cycle.message_event.set()
@@ -221,8 +224,15 @@ class GatewayProtocol(HttpToolsProtocol):
         self.flow.resume_reading()
         self.loop.call_later(_LINGER, self.transport.close)
 
-    def _note_refusal(self, *, gone: bool = False) -> None:
-        """Write the ERROR of a request that no application saw, with what of it was readable."""
+    def _refuse(self, outcome: Outcome) -> None:
+        lines = self.headers or []
+        header = self._note_refusal(outcome, sent=body_length(bad_request(lines)))
+        self.transport.write(bad_request(lines, *([header] if header else [])))
+
+    def _note_refusal(self, outcome: Outcome, sent: int = 0) -> tuple[bytes, bytes] | None:
+        """Write the ERROR of a request that no application saw, with what of it was readable;
+        return the header line that tells its MessageID, where one is wished.
+        """
         begun, self._begun = self._begun, False
         seen = self._readable(begun=begun)
         scope: dict[str, Any] = {
@@ -232,7 +242,7 @@ class GatewayProtocol(HttpToolsProtocol):
             "headers": seen.headers,
             TARGET: seen.target,
         }
-        self.app.refused(scope, gone=gone)
+        return self.app.refused(scope, outcome, sent)
 
     def _readable(self, *, begun: bool) -> Fragment:
         """Return what is to be seen of the request that came last."""
@@ -245,6 +255,14 @@ class GatewayProtocol(HttpToolsProtocol):
         """Close the connection of a client that has not sent a whole request for too long."""
         if self.waits_for_head and now - self.heard > seconds:
             if self._begun:
-                self.send_400_response("")
+                self.send_400_response("", "timeout")
             else:
                 self.transport.close()
+
+
+def _trimmed(line: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
+    """Return a line without the blanks behind its value, which are none of it (RFC 9110 §5.5).
+
+    Those of a body's framing stay, and have the request refused: not every program skips them.
+    """
+    return line if line[0] in FRAMING else (line[0], line[1].rstrip(b" \t"))

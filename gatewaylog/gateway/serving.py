@@ -20,6 +20,8 @@ from gatewaylog.middleware.forwarded import TrustedProxies
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
+    from gatewaylog.errors import Failure
+    from gatewaylog.exchange import Exchange, Outcome
     from gatewaylog.gateway.config import Config, LogConfig
     from gatewaylog.gateway.metrics import Snapshot
     from gatewaylog.gateway.upstream import Engine
@@ -67,15 +69,20 @@ class Serving:
         self._current = self._made(config)
         self.config = config
 
-    def refused(self, scope: dict[str, Any], *, gone: bool) -> None:
-        """Record a request that the server itself refused, or whose head never became whole."""
-        if gone:
-            self._current.record(scope, "client_abort", lambda _: errors.BAD_REQUEST)
-            return
-        target: bytes = scope[TARGET]
-        self._current.record(
-            scope, "complete", lambda exchange: self._gateway.unseen(exchange, target)
-        )
+    def refused(
+        self, scope: dict[str, Any], outcome: Outcome, sent: int
+    ) -> tuple[bytes, bytes] | None:
+        """Record a request that the server itself refused by an answer with `sent` bytes of body,
+        or whose head never became whole; return the header line that tells its MessageID.
+        """
+
+        def failure_of(exchange: Exchange) -> Failure:
+            exchange.bytes_out = sent
+            if outcome == "client_abort":
+                return errors.BAD_REQUEST
+            return self._gateway.unseen(exchange, scope[TARGET])
+
+        return self._current.record(scope, outcome, failure_of).response_header()
 
     def snapshot(self, *, ready: bool) -> Snapshot:
         """Return what was counted so far, for the admin listener. Needs `server.admin`."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from gatewaylog.gateway.answers import bad_request
+from gatewaylog.gateway.answers import bad_request, body_length
 from gatewaylog.gateway.client import CONNECTION
 from gatewaylog.middleware.asgi import TARGET
 
@@ -73,7 +73,8 @@ class SessionProtocol(WebSocketsSansIOProtocol):
 
     def _refuse(self) -> None:
         self.handshake_initiated = self.handshake_complete = self.close_sent = True
-        self.transport.write(bad_request(self.lines, _VERSION))
+        answer = bad_request(self.lines, _VERSION)
+        self.transport.write(answer)
         self.transport.close()
         scope: dict[str, Any] = {
             "type": "http",
@@ -82,4 +83,4 @@ class SessionProtocol(WebSocketsSansIOProtocol):
             "headers": self.lines,
             TARGET: self.target,
         }
-        self.app.refused(scope, gone=False)
+        self.app.refused(scope, "complete", body_length(answer))

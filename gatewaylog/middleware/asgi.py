@@ -98,11 +98,12 @@ class AccessLogMiddleware:
 
     def record(
         self, scope: Scope, outcome: Outcome, failure_of: Callable[[Exchange], Failure]
-    ) -> None:
+    ) -> Exchange:
         """Record a request that never reached the application, as its server refused it."""
         exchange = self._open(scope)
         exchange.failed(failure_of(exchange))
         exchange.end(outcome)
+        return exchange
 
     def _open(self, scope: Scope) -> Exchange:
         client = scope.get("client")

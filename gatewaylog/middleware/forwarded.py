@@ -58,12 +58,25 @@ class TrustedProxies:
                 break
         return client
 
+    def scheme(self, peer: str | None, headers: Headers) -> str | None:
+        """Return the scheme that the client used, where the peer is a trusted proxy and says so."""
+        if not self.any or not self.trusts(peer):
+            return None
+        forwarded = b",".join(value for name, value in headers if name == b"forwarded")
+        if forwarded:
+            told = _parameter(next(_elements(forwarded.decode("latin-1")), ""), "proto")
+        else:
+            listed = b",".join(value for name, value in headers if name == b"x-forwarded-proto")
+            told = next(_elements(listed.decode("latin-1")), "").strip()
+        return told.lower() if told.lower() in {"http", "https"} else None
+
 
 def _hops(headers: Headers) -> Iterator[str]:
     """Return the addresses that were forwarded, the last one first; Forwarded goes first."""
     forwarded = [value for name, value in headers if name == b"forwarded"]
     if forwarded:
-        return map(_forwarded_for, _elements(b",".join(forwarded).decode("latin-1")))
+        elements = _elements(b",".join(forwarded).decode("latin-1"))
+        return (_parameter(element, "for") for element in elements)
     listed = [value for name, value in headers if name == b"x-forwarded-for"]
     return (hop.strip() for hop in _elements(b",".join(listed).decode("latin-1")))
 
@@ -77,15 +90,15 @@ def _elements(value: str) -> Iterator[str]:
     return (element for element in reversed(value.split(",")) if element.strip())
 
 
-def _forwarded_for(element: str) -> str:
-    """Return the `for` of an element (RFC 7239 §4); "" where there is not one, or no element."""
+def _parameter(element: str, name: str) -> str:
+    """Return a parameter of an element (RFC 7239 §4); "" where there is not one, or no element."""
     found: list[str] = []
     at = 0
     while at < len(element):
         pair = _PAIR.match(element, at)
         if pair is None:
             return ""
-        if pair[1] is not None and pair[1].lower() == "for":
+        if pair[1] is not None and pair[1].lower() == name:
             found.append(_unquoted(pair[2]))
         at = pair.end()
     return found[0] if len(found) == 1 else ""

@@ -61,7 +61,10 @@ class Opening:
         """Open the exchange of a request that has just arrived."""
         started = self.log.clock.monotonic()
         wanted = self._wanted
-        found = {header[0]: header[1] for header in headers if header[0] in wanted}
+        lines = [line for line in headers if line[0] in wanted]
+        found = dict(lines)
+        if len(found) != len(lines):
+            found = _joined(lines)
         agent = found.get(b"user-agent")
         exchange = Exchange(
             self.log,
@@ -109,6 +112,16 @@ def _context(prefix: str) -> str:
     if not prefix.startswith("/"):
         raise ValueError(f"apis: {prefix!r} must start with /")
     return prefix.rstrip("/")
+
+
+def _joined(lines: Headers) -> dict[bytes, bytes]:
+    """Return header -> value, repeated lines as the one that they stand for (RFC 9110 §5.3): what
+    a backend gets must not stand behind what the log shows.
+    """
+    found: dict[bytes, bytes] = {}
+    for name, value in lines:
+        found[name] = b"%b, %b" % (found[name], value) if name in found else value
+    return found
 
 
 def presented(headers: Headers) -> bytes | None:

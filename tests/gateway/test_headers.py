@@ -59,3 +59,12 @@ def test_dropped_and_replaced_lines_are_left_out() -> None:
     lines = [(b"host", b"a"), (b"x-api-key", b"k"), (b"x-b", b"1")]
     assert (b"x-api-key", b"k") not in to_backend(lines, b"b", b"a", PEER, (b"x-api-key",))
     assert to_client(lines, frozenset((b"x-b",))) == lines[:2]
+
+
+def test_a_client_that_only_x_forwarded_for_names_begins_forwarded_too() -> None:
+    peer = Peer("10.0.0.2", "http", trusted=True)
+    sent = [(b"host", b"h"), (b"x-forwarded-for", b"2001:db8::9, 10.0.0.1, not an address")]
+    lines = dict(to_backend(sent, b"b", b"h", peer))
+    own = b"for=10.0.0.2;host=h;proto=http"
+    assert lines[b"forwarded"] == b'for="[2001:db8::9]", for=10.0.0.1, ' + own
+    assert lines[b"x-forwarded-for"] == b"2001:db8::9, 10.0.0.1, not an address, 10.0.0.2"
