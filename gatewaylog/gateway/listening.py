@@ -58,6 +58,7 @@ def _unix(path: str) -> socket.socket:
     listener = socket.socket(socket.AF_UNIX)
     try:
         listener.bind(path)
+        Path(path).chmod(0o666)  # as open as a port; the folder's permissions close it
         listener.listen(_BACKLOG)
     except OSError:
         listener.close()

@@ -130,3 +130,10 @@ def test_an_address_is_told_as_an_operator_can_use_it(tmp_path: Path) -> None:
 def test_a_name_that_no_address_has_is_said(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"invalid:80: .*(known|resol)"):
         listeners([Address(host="no-such-host.invalid", port=80)])
+
+
+def test_every_user_may_connect_to_a_unix_socket(tmp_path: Path) -> None:
+    path = tmp_path / "gateway.sock"
+    (listener,) = listeners([Address(unix_path=str(path))])
+    with listener:
+        assert stat.S_IMODE(path.stat().st_mode) == 0o666
