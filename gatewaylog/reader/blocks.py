@@ -103,7 +103,7 @@ def _forwards_from(
         if end := piece.rfind(b"\n") + 1:
             raw, rest, piece = rest + piece[:end], piece[end:], b""
             yield Block(source, offset, raw, number, len(raw))
-            offset, number = offset + len(raw), number + known * raw.count(b"\n")
+            offset, number = offset + len(raw), number + (raw.count(b"\n") if known else 0)
         else:
             rest, piece = rest + piece, b""
         if len(rest) > LONGEST:

@@ -80,22 +80,39 @@ def _wild_test(words: str) -> Callable[[bytes], bool]:
 
 def _plain_test(words: str, core: bytes) -> Callable[[bytes], bool]:
     # The expression would be tried at every character, and take twenty times as long.
+    place = _place_finder(words, core)
+    return lambda low: place(low, 0) >= 0
+
+
+def word_place(words: str) -> Callable[[bytes, int], int] | None:
+    """Return the function that finds a word in lines in lower case, from a place on; -1: nowhere.
+
+    A line feed is a breaker, so that many lines can be looked through at once. None where a line
+    has to be looked at by itself.
+    """
+    core = words.strip("*").lower()
+    if not core or not words.isascii() or "*" in core or "\n" in core:
+        return None
+    return _place_finder(words, core.encode())
+
+
+def _place_finder(words: str, core: bytes) -> Callable[[bytes, int], int]:
     free_before = words[0] == "*" or core[0] in _BYTES
     free_after = words[-1] == "*" or core[-1] in _BYTES
     length = len(core)
 
-    def found(low: bytes) -> bool:
-        at = low.find(core)
+    def place(low: bytes, start: int) -> int:
+        at = low.find(core, start)
         while at >= 0:
             end = at + length
             if (free_before or _begins(low, at)) and (
                 free_after or end == len(low) or low[end] in _BYTES
             ):
-                return True
+                return at
             at = low.find(core, at + 1)
-        return False
+        return -1
 
-    return found
+    return place
 
 
 def _begins(low: bytes, at: int) -> bool:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from datetime import datetime
 from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
 from gatewaylog.events import LAYOUTS
 from gatewaylog.search.prefilter import parted
+from gatewaylog.search.rows import seconds
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -51,6 +51,7 @@ class Columns:
 
     def __init__(self, names: Collection[str], time: str = "") -> None:
         self._time = time
+        self._second_of = seconds()
         self._places: list[tuple[str, int]] = []
         numbers = count(1 + 2 * bool(time) + (time == "ms"))
         expression = "|".join(self._layout(layout, names, numbers) for layout in LAYOUTS)
@@ -75,7 +76,7 @@ class Columns:
 
         A line that has to be read in another way comes as it is.
         """
-        block, escaped = parted(block, (b"\\",))
+        block, escaped = parted(block, b"\\")
         yield from escaped
         for values, number in Counter(self._found(block)).items():
             if line := values[-1]:
@@ -99,7 +100,7 @@ class Columns:
 
     def _moment(self, values: tuple[bytes, ...]) -> float:
         _, second, *parts, offset = values[: 3 + (self._time == "ms")]
-        whole = int(datetime.fromisoformat((second + offset).decode()).timestamp())
+        whole = self._second_of(second + offset) or 0
         return (whole * 1000 + int(parts[0])) / 1000 if parts else whole
 
 

@@ -7,21 +7,23 @@ a backslash passes wherever a value is looked for; words are looked for in the r
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from gatewaylog.search.breakers import literals, word_test
+from gatewaylog.search.breakers import literals, word_place, word_test
 from gatewaylog.search.folding import fold
 from gatewaylog.search.matching import is_network, search_test
 from gatewaylog.search.rows import DECIMALS
 from gatewaylog.search.tree import All, Any, Match, Not, OneOf, Words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from gatewaylog.search.tree import Search
 
 Clause: TypeAlias = tuple[bytes, ...]
+Place: TypeAlias = "Callable[[bytes, int], int]"
+Step: TypeAlias = tuple[Place, bool]  # what finds a word, and whether it is wanted
 
 _RUN = re.compile(r"[\x20\x21\x23-\x29\x2b-\x5b\x5d-\x7e]+")  # printable ASCII but " * \
 _ESCAPED = b"\\"
@@ -33,12 +35,13 @@ class Prefilter:
     """Clauses of lower-case ASCII: a line that matches holds one literal of each, case aside.
 
     `exact` are tests of words alone, of the line in lower case, which a line that matches passes
-    as well. A line that holds none of `unless` passes, where there are any.
+    as well. `words` and `rest`, if any, refuse the same of many lines at once.
     """
 
     clauses: tuple[Clause, ...] = ()
     exact: tuple[Callable[[bytes], bool], ...] = ()
-    unless: Clause = ()
+    words: tuple[Step, ...] = ()
+    rest: Prefilter | None = None
 
     def passes(self, raw: bytes) -> bool:
         """Tell whether the line may match."""
@@ -70,29 +73,46 @@ class Prefilter:
 
     def kept(self, block: bytes) -> bytes:
         """Return the lines of `block` that may match, as a block."""
-        if self.unless:
-            low, tests = block.lower(), self.exact
-            lines = _lines_with(low, self.unless)
-            return _without(block, lines, lambda at: all(test(low[at]) for test in tests))
-        return b"\n".join(self.lines(block)) if self.clauses or self.exact else block
+        if not self.words:
+            return b"\n".join(self.lines(block)) if self.clauses or self.exact else block
+        if self.rest:
+            block = self.rest.kept(block)
+        for place, wanted in self.words:
+            block = _with(block, place) if wanted else _without(block, place)
+        return block
 
 
-def parted(block: bytes, literals: Clause) -> tuple[bytes, list[bytes]]:
-    """Return the lines of `block` that hold none of `literals`, as a block, and those that do."""
-    held = [block[at] for at in _lines_with(block, literals)]
-    rest = _without(block, _lines_with(block, literals), lambda _at: False) if held else block
-    return rest, held
+def parted(block: bytes, literal: bytes) -> tuple[bytes, list[bytes]]:
+    """Return the lines of `block` that do not hold `literal`, as a block, and those that do."""
+    held = [block[at] for at in _lines_with(block, (literal,))] if literal in block else []
+    if not held:
+        return block, held
+    return b"\n".join(line for line in block.split(b"\n") if literal not in line), held
 
 
-def _without(block: bytes, lines: Iterable[slice], stays: Callable[[slice], bool]) -> bytes:
-    """Return `block` without those of the `lines` that do not stay."""
-    pieces, start = [], 0
-    for at in lines:
-        if not stays(at):
-            if start < at.start:
-                pieces.append(block[start : at.start])
-            start = at.stop + 1
-    return b"".join([*pieces, block[start:]])
+def _with(block: bytes, place: Place) -> bytes:
+    """Return the lines of `block` in which `place` finds something in lower case."""
+    low = block.lower()
+    lines, start, at = [], 0, place(low, 0)
+    while at >= 0:
+        begin = low.rfind(b"\n", start, at) + 1 or start
+        start = low.find(b"\n", at) + 1 or len(low)
+        lines.append(block[begin:start])
+        at = place(low, start)
+    return b"".join(lines)
+
+
+def _without(block: bytes, place: Place) -> bytes:
+    """Return `block` less the lines in which `place` finds something in lower case."""
+    low = block.lower()
+    pieces, start, at = [], 0, place(low, 0)
+    while at >= 0:
+        begin = low.rfind(b"\n", start, at) + 1 or start
+        if start < begin:
+            pieces.append(block[start:begin])
+        start = low.find(b"\n", at) + 1 or len(low)
+        at = place(low, start)
+    return b"".join([*pieces, block[start:]]) if start else block
 
 
 def _lines_with(block: bytes, literals: Clause) -> Iterator[slice]:
@@ -138,25 +158,27 @@ def _places(low: bytes, clause: Clause) -> Iterator[int]:
 def prefilter_of(search: Search) -> Prefilter:
     """Return what can be tried before parsing for `search`."""
     parts = search.parts if isinstance(search, All) else (search,)
-    exact = [part for part in parts if _only_words(part)]
+    found = _refusing(parts)
+    steps = {part: step for part in parts if (step := _step(part))}
+    rest = _refusing([part for part in parts if part not in steps])
+    return replace(found, words=tuple(steps.values()), rest=rest if steps else None)
+
+
+def _refusing(parts: Sequence[Search]) -> Prefilter:
+    exact = [_raw_test(part) for part in parts if _only_words(part) and not _is_any(part)]
     clauses = dict.fromkeys(clause for part in parts for clause in _clauses(part))
-    unless = () if clauses else _unless(exact)
-    return Prefilter(tuple(clauses), tuple(map(_raw_test, exact)), unless)
+    return Prefilter(tuple(clauses), tuple(exact))
 
 
-def _unless(exact: list[Search]) -> Clause:
-    """Return literals of which a line holds one if it is refused; none if there are no such."""
-    found = []
-    for part in exact:
-        runs = (
-            literals(part.part.text)
-            if isinstance(part, Not) and isinstance(part.part, Words)
-            else []
-        )
-        if not runs:
-            return ()
-        found.append(max(runs, key=len))
-    return tuple(found)
+def _step(part: Search) -> Step | None:
+    """Return how a word, or the lack of one, is looked for in many lines at once."""
+    words = part.part if isinstance(part, Not) else part
+    place = word_place(words.text) if isinstance(words, Words) else None
+    return (place, words is part) if place else None
+
+
+def _is_any(part: Search) -> bool:
+    return isinstance(part, Words) and not part.text.strip("*")
 
 
 def without_words(search: Search) -> Search:

@@ -86,7 +86,7 @@ def row_reader(reads: Collection[str] | None = None) -> Callable[[bytes], Row | 
     With `reads` a row holds these fields alone.
     """
     shapes: dict[tuple[bytes, ...], _Shape | None] = {}
-    second_of = _seconds()
+    second_of = seconds()
 
     def read(raw: bytes) -> Row | None:
         head = _HEAD.match(raw)
@@ -116,7 +116,8 @@ def row_reader(reads: Collection[str] | None = None) -> Callable[[bytes], Row | 
     return read
 
 
-def _seconds() -> Callable[[bytes], int | None]:
+def seconds() -> Callable[[bytes], int | None]:
+    """Return the function that makes seconds since the epoch of a time, None of what is none."""
     known: dict[bytes, int] = {}
 
     def second_of(stamp: bytes) -> int | None:

@@ -52,3 +52,30 @@ def test_lines_of_a_block_need_no_line_feed_at_its_end() -> None:
     assert list(prefilter.lines(b"\n".join(LINES))) == [LINES[2], LINES[3], LINES[11]]
     assert list(prefilter.lines(b"")) == []
     assert list(planned("*").prefilter.lines(b"a\nb\n")) == [b"a", b"b"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "NOT GET",
+        "NOT INCOMING_REQUEST NOT GET",
+        "NOT *b",
+        "NOT g*t",
+        "NOT 20b",
+        "GET",
+        "GET NOT b",
+        "GET API=t e",
+        "g OR t",
+        "API=*orders*",
+        "*",
+    ],
+)
+@given(
+    st.lists(
+        st.text("gGeEtTbB%20 =\nincoming_request", max_size=12).map(str.encode), max_size=12
+    ).map(b"\n".join)
+)
+def test_the_lines_of_a_block_that_are_kept_are_those_that_pass(query: str, block: bytes) -> None:
+    prefilter = planned(query).prefilter
+    kept = [line for line in prefilter.kept(block).split(b"\n") if line]
+    assert kept == [line for line in block.split(b"\n") if line and prefilter.passes(line)]

@@ -8,6 +8,7 @@ log can be read by several processes. `at` is the place of the record in the str
 from __future__ import annotations
 
 import math
+from array import array
 from typing import TYPE_CHECKING, Protocol, Self
 
 from gatewaylog.search.values import (
@@ -178,7 +179,7 @@ class Percentile:
 
     def __init__(self, share: Fraction) -> None:
         self.share = share
-        self.numbers: list[Number] = []
+        self.numbers = array("d")  # a quarter of a list's memory
 
     def add(self, value: Value, _record: Record, _at: int) -> None:
         """Take each number."""
@@ -193,4 +194,4 @@ class Percentile:
         if not self.numbers:
             return None
         rank = math.ceil(self.share * len(self.numbers))
-        return sorted(self.numbers)[max(rank, 1) - 1]
+        return normal(sorted(self.numbers)[max(rank, 1) - 1])
