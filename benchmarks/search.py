@@ -1,0 +1,134 @@
+"""Searches of a big log against grep, lnav and GoAccess, in one run on the same file, warm cache.
+
+python benchmarks/search.py [--lines 2000000] [--file LOG] [--rounds 3]
+
+Memory is what the processes hold for themselves, summed over them, at its most (Linux).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import search_log
+
+
+FILTER = "API=*Echo* | stats count"
+CHART = (
+    'NOT INCOMING_REQUEST | eval result=if(Event=="REQUEST_COMPLETE", "Success", ERROR_MESSAGE) '
+    "| chart count by API, result"
+)
+QUERIES = (
+    FILTER,
+    CHART,
+    "INCOMING_REQUEST | timechart count by API",
+    "* | stats avg(DurationMs), p95(DurationMs) by API",
+    "StatusCode=404 | stats count by RequestInURL",
+    "API=*Echo* | head 1000 | stats count",
+)
+_GOACCESS = (
+    '%dT%t.%^ [%^][%^]{%^}[%^] INFO  Event="REQUEST_COMPLETE", MessageID="%^", API="%v", '
+    'ResponseTo="%^", APPLICATION_NAME="%^", END_USER_NAME="%^", StatusCode="%s", '
+    'RequestOutURL="%^", RequestOutMethod="%^", RequestInURL="%U", RequestInMethod="%m", '
+    'UserAgent="%u", RemoteIP="%h", Outcome="%^", DurationMs="%L", BackendMs="%^", '
+    'BytesIn="%^", BytesOut="%b"'
+)
+
+
+class Run(NamedTuple):
+    """How long a command took, in seconds, and the private bytes of it and its children."""
+
+    took: float
+    memory: int
+    output: str
+
+
+def run(command: list[str], **environment: str) -> Run:
+    began = time.perf_counter()
+    program = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=os.environ | environment
+    )
+    peak = [0]
+    watch = threading.Thread(target=_watch, args=(program, peak))
+    watch.start()
+    output, _ = program.communicate()
+    took = time.perf_counter() - began
+    watch.join()
+    return Run(took, peak[0], output.decode(errors="replace"))
+
+
+def _watch(program: subprocess.Popen[bytes], peak: list[int]) -> None:
+    while program.poll() is None:
+        peak[0] = max(peak[0], sum(map(private_bytes, [program.pid, *children(program.pid)])))
+        time.sleep(0.05)
+
+
+def children(pid: int) -> list[int]:
+    try:
+        found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return []
+    return [other for child in map(int, found) for other in (child, *children(child))]
+
+
+def private_bytes(pid: int) -> int:
+    try:
+        rolled = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) * 1024 for line in rolled if line.startswith("Private_"))
+
+
+def best(command: list[str], rounds: int, **environment: str) -> Run:
+    return min((run(command, **environment) for _ in range(rounds)), key=lambda one: one.took)
+
+
+def told(name: str, one: Run, other: Run | None = None, against: str = "") -> None:
+    ratio = f"{one.took / other.took:8.2f} × {against}" if other else ""
+    print(f"{name:76}{one.took:8.2f} s {one.memory / 1e6:7.0f} MB {ratio}", flush=True)
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--lines", type=int, default=2_000_000)
+    options.add_argument("--file", type=Path)
+    options.add_argument("--rounds", type=int, default=3)
+    chosen = options.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        path = chosen.file or Path(name, "access.log")
+        if not path.exists():
+            search_log.write(path, chosen.lines)
+        measure(str(path), Path(name), chosen.rounds)
+
+
+def measure(path: str, folder: Path, rounds: int) -> None:
+    run(["cat", path])
+    print(f"{path}: {Path(path).stat().st_size / 1e6:,.0f} MB, {os.cpu_count()} processors")
+    grep = best(["grep", "-ci", 'API="[^"]*Echo', path], rounds, LC_ALL="C")
+    told(f"grep -ci: {grep.output.strip()}", grep)
+    loaded: Run | None = None
+    if lnav := shutil.which("lnav"):
+        asked = [lnav, "-n", "-c", ";SELECT count(*) FROM all_logs", "-c", ":write-csv-to -", path]
+        loaded = best(asked, rounds, HOME=str(folder), TERM="xterm")
+        told("lnav: load", loaded)
+    if goaccess := shutil.which("goaccess"):
+        report = str(folder / "report.json")
+        asked = [goaccess, path, f"--log-format={_GOACCESS}", "--date-format=%Y-%m-%d"]
+        asked += ["--time-format=%H:%M:%S", "--no-progress", "-o", report]
+        told("GoAccess: report of the completed requests", best(asked, 1))
+    for query in QUERIES:
+        command = [sys.executable, "-m", "gatewaylog", "search", query, path]
+        other, against = (grep, "grep") if query == FILTER else (loaded, "lnav's load")
+        told(query[:75], best(command, rounds), other, against)
+
+
+if __name__ == "__main__":
+    main()
