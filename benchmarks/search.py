@@ -20,7 +20,6 @@ from typing import NamedTuple
 
 import search_log
 
-
 FILTER = "API=*Echo* | stats count"
 CHART = (
     'NOT INCOMING_REQUEST | eval result=if(Event=="REQUEST_COMPLETE", "Success", ERROR_MESSAGE) '
