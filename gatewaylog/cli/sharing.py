@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+from collections import deque
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -89,7 +90,9 @@ class Shared:
             initargs=(query,),
         ) as pool:
             try:
-                for state, unread in pool.map(_work, parts):
+                waiting = deque(pool.submit(_work, part) for part in parts)
+                while waiting:
+                    state, unread = waiting.popleft().result()
                     self.unread += unread
                     yield state
             except BrokenProcessPool:

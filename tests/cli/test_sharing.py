@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import multiprocessing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from gatewaylog.cli.rows import Rows
 from gatewaylog.cli.sharing import Shared
 from gatewaylog.events import IncomingRequest, RequestComplete
+from gatewaylog.exceptions import ReaderError
 from gatewaylog.formats import LineOptions, Wso2Format
 from gatewaylog.reader import LONGEST, Source
 from gatewaylog.search import compile_query, gathering_of
@@ -94,3 +96,15 @@ def test_a_log_is_read_on_under_its_new_name(tmp_path: Path) -> None:
     expected = in_order(QUERIES[0], {"": [source]})
     source.path.rename(tmp_path / "a.log.1")
     assert shared(QUERIES[0], {"": [source]}, 2, 5000) == expected
+
+
+def test_a_process_that_is_killed_ends_the_search_with_a_message(tmp_path: Path) -> None:
+    gathering = gathering_of(plan_of(QUERIES[0]))
+    assert gathering is not None
+    several = Shared(gathering, {"": [written(tmp_path / "a.log")]}, workers=2, share=500)
+    states = several._states()
+    assert next(states)
+    for process in multiprocessing.active_children():
+        process.kill()
+    with pytest.raises(ReaderError, match="was killed"):
+        list(states)
