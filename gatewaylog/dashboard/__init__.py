@@ -1,0 +1,6 @@
+"""One local page over a log: figures that are counted once and kept fresh, and a live tail.
+
+`counting` runs in a process of its own: it reads the log from its begin, follows it, and sends the
+figures as JSON. `recent` holds the last lines in the server's process, which queries are tried on.
+`app` serves both to the page in `static` as server-sent events; `guard` decides who may ask.
+"""

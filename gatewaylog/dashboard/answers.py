@@ -1,0 +1,103 @@
+"""What the page is told, as values for JSON: events that a query gives, tables, exchanges."""
+
+from __future__ import annotations
+
+import math
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from gatewaylog.formats.line import pairs_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gatewaylog.reader import Exchange
+    from gatewaylog.search import Plan, QueryError
+    from gatewaylog.search.values import Record, Value
+
+SHOWN = 200  # rows of an answer
+_LONGEST = 2000  # characters of a value
+_EVENT_FIELDS = (
+    ("event", "Event"),
+    ("api", "API"),
+    ("method", "RequestInMethod"),
+    ("url", "RequestInURL"),
+    ("out", "RequestOutURL"),
+    ("status", "StatusCode"),
+    ("ms", "DurationMs"),
+    ("ip", "RemoteIP"),
+    ("outcome", "Outcome"),
+    ("error", "ERROR_MESSAGE"),
+    ("source", "ErrorSource"),
+)
+
+
+def events(plan: Plan, lines: Sequence[bytes]) -> dict[str, object]:
+    """Return the events among `lines`, which are newest first, that a search finds."""
+    found = plan.run(plan.rows(lines), prefiltered=True).rows
+    return {"events": [_event(record) for record in islice(found, SHOWN)]}
+
+
+def table(plan: Plan, lines: Sequence[bytes]) -> dict[str, object]:
+    """Return the rows that a query with commands makes of `lines`, which are newest first."""
+    result = plan.run(plan.rows(lines), prefiltered=True)
+    rows = list(islice(result.rows, SHOWN + 1))
+    columns = result.columns
+    if columns is None:
+        names = dict.fromkeys(name for row in rows for name in row if name != "_raw")
+        columns = tuple(names)
+    return {
+        "columns": columns,
+        "rows": [[_value(row.get(name)) for name in columns] for row in rows[:SHOWN]],
+        "more": len(rows) > SHOWN,
+        "over": len(lines),
+    }
+
+
+def refusal(error: QueryError) -> dict[str, object]:
+    """Return what is wrong with a query, with the caret."""
+    return {"refused": str(error)}
+
+
+def _event(record: Record) -> dict[str, object]:
+    shown = {short: _value(record.get(name)) for short, name in _EVENT_FIELDS}
+    identity = record.get("ResponseTo") or record.get("MessageID")
+    return {"time": record["_time"], "id": identity} | {
+        short: None if value == "null" else value for short, value in shown.items()
+    }
+
+
+def _value(value: Value | Sequence[Value] | None) -> object:
+    """Return a value that JSON knows, texts cut."""
+    if isinstance(value, str):
+        return value if len(value) <= _LONGEST else f"{value[:_LONGEST]}…"
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, (list, tuple)):
+        return [_value(one) for one in value[:SHOWN]]
+    return value
+
+
+def exchange(found: Exchange) -> dict[str, object]:
+    """Return all that is known of an exchange."""
+    return {
+        "id": found.id,
+        "events": [
+            {
+                "time": line.time.timestamp(),
+                "fields": [
+                    [name, _value(value)]
+                    for name, value in pairs_of(line.event, "full")
+                    if value is not None
+                ],
+            }
+            for line in found.lines
+        ],
+        "missing": _missing(found),
+    }
+
+
+def _missing(found: Exchange) -> str:
+    if found.terminal is None:
+        return "No terminal event: not ended yet, or cut off."
+    return "" if found.incoming is not None else "Its INCOMING_REQUEST is not known."

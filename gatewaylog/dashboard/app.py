@@ -1,0 +1,90 @@
+"""The page's addresses: itself, its stream, one exchange."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, StreamingResponse
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from gatewaylog.dashboard import answers
+from gatewaylog.dashboard.board import Board
+from gatewaylog.dashboard.guard import Guard
+from gatewaylog.exceptions import ReaderError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from gatewaylog.dashboard.logs import Logs
+
+_STATIC = Path(__file__).parent / "static"
+_LONGEST_QUERY = 4000  # characters
+_MOST_STREAMS = 32
+
+
+class _Pages:
+    """Answers requests from the board."""
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+        self._streams = 0
+
+    async def page(self, _: Request) -> Response:
+        return FileResponse(_STATIC / "index.html", media_type="text/html")
+
+    async def stream(self, request: Request) -> Response:
+        query = request.query_params.get("query", "")
+        if len(query) > _LONGEST_QUERY:
+            return PlainTextResponse("The query is too long.\n", 414)
+        if self._streams >= _MOST_STREAMS:
+            return PlainTextResponse("Too many pages are open.\n", 503)
+        return StreamingResponse(self._counted(query), media_type="text/event-stream")
+
+    async def _counted(self, query: str) -> AsyncIterator[str]:
+        self._streams += 1
+        try:
+            async with contextlib.aclosing(self._board.stream(query)) as told:
+                async for event in told:
+                    yield event
+        finally:
+            self._streams -= 1
+
+    async def exchange(self, request: Request) -> Response:
+        identity = request.query_params.get("id", "")
+        if not identity or len(identity) > _LONGEST_QUERY:
+            return JSONResponse({"exchanges": []}, 400)
+        try:
+            found = await self._board.found(identity)
+        except ReaderError as error:
+            return JSONResponse({"exchanges": [], "failed": str(error)}, 503)
+        return JSONResponse({"exchanges": [answers.exchange(one) for one in found]})
+
+
+def application(logs: Logs, *, host: str, token: str | None) -> Starlette:
+    """Return the ASGI application for a listener on `host`."""
+    board = Board(logs)
+    pages = _Pages(board)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        with board.fed():
+            yield
+
+    return Starlette(
+        routes=[
+            Route("/", pages.page),
+            Route("/stream", pages.stream),
+            Route("/exchange", pages.exchange),
+            Mount("/static", StaticFiles(directory=_STATIC)),
+        ],
+        middleware=[Middleware(Guard, host=host, token=token)],
+        lifespan=lifespan,
+    )
