@@ -103,13 +103,12 @@ def _runs(pid: int) -> bool:
     return True
 
 
-def serve_board(listener: socket.socket, board: Board) -> None:
-    """Serve the admin listener in a process of its own, until it is killed."""
-    asyncio.run(_serve(listener, board))
+def serve_board(listener: socket.socket, board: Board, parent: int) -> None:
+    """Serve the admin listener in a process of its own, until it is killed or `parent` is gone."""
+    asyncio.run(_serve(listener, board, parent))
 
 
-async def _serve(listener: socket.socket, board: Board) -> None:
-    parent = os.getppid()
+async def _serve(listener: socket.socket, board: Board, parent: int) -> None:
     await listen(listener, board.read)
     while os.getppid() == parent:  # noqa: ASYNC110 - nothing tells it
         await asyncio.sleep(1)

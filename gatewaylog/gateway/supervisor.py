@@ -174,7 +174,7 @@ class Parent:
             signal.signal(number, signal.SIG_IGN)  # it stays until the last worker has ended
         self._close_listeners()
         if self._admin is not None and self._board is not None:
-            serve_board(self._admin, self._board)
+            serve_board(self._admin, self._board, self._pid)
 
     def _take(self, number: int) -> None:
         if number == signal.SIGCHLD:
