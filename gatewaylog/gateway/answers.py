@@ -9,6 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from gatewaylog import errors
+from gatewaylog.gateway.targets import accept_of
 
 if TYPE_CHECKING:
     from gatewaylog.errors import Failure
@@ -67,8 +68,7 @@ def bad_request(request: Headers, *more: tuple[bytes, bytes]) -> bytes:
 
     `request` are the header lines that could be read; `more` go to the answer's own.
     """
-    accept = next((value for name, value in request if name == b"accept"), None)
-    headers, body = refusal(errors.BAD_REQUEST, accept)
+    headers, body = refusal(errors.BAD_REQUEST, accept_of(request))
     headers += [
         *more,
         (b"date", formatdate(time.time(), usegmt=True).encode()),

@@ -18,6 +18,7 @@ from gatewaylog.exceptions import (
 )
 from gatewaylog.gateway.client import FOLLOWED
 from gatewaylog.gateway.headers import to_backend, to_client
+from gatewaylog.gateway.upstream import IDEMPOTENT
 from gatewaylog.gateway.upstream.websocket import connect as open_link
 
 if TYPE_CHECKING:
@@ -45,8 +46,6 @@ FAILURES: dict[type[UpstreamError], Failure] = {
     ProtocolViolation: errors.PROTOCOL_VIOLATION,
     SendError: errors.SEND_ERROR,
 }
-# RFC 9110 §9.2.2.
-_IDEMPOTENT = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"))
 
 
 class Outgoing(NamedTuple):
@@ -160,7 +159,7 @@ def _headers(request: Outgoing, backend: Backend) -> Headers:
 def _may_repeat(request: Outgoing, error: UpstreamError) -> bool:
     """Say whether nothing of an answer was seen, and sending twice does what sending once does."""
     return (
-        request.method in _IDEMPOTENT
+        request.method.encode("ascii") in IDEMPOTENT
         and not error.answer_begun
         and not isinstance(error, ProtocolViolation)
     )

@@ -15,7 +15,7 @@ _HOST = re.compile(
     rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{0,5})?"
 )
 # What `framing_of` looks at: most lines are others, and are passed over in one sweep.
-_FRAMED = frozenset((b"host", b"content-length", b"transfer-encoding", b"accept"))
+_FRAMED = frozenset((b"host", b"content-length", b"transfer-encoding"))
 ASTERISK = b"*"
 _LONGEST = 18  # digits of a length
 
@@ -40,7 +40,6 @@ class Framing(NamedTuple):
     host: bytes
     length: int | None
     has_body: bool
-    accept: bytes | None
 
 
 def target_of(scope: Any) -> Target:
@@ -65,7 +64,7 @@ def framing_of(scope: Any, target: Target) -> Framing | None:
     Transfer-Encoding `chunked` alone and once, not beside a Content-Length nor in HTTP/1.0
     (RFC 9112 §3.2, §6.1, §6.3).
     """
-    host = length = accept = None
+    host = length = None
     chunked = False
     for name, value in [line for line in scope["headers"] if line[0] in _FRAMED]:
         if name == b"host":
@@ -80,13 +79,11 @@ def framing_of(scope: Any, target: Target) -> Framing | None:
             if chunked or value.lower() != b"chunked":
                 return None
             chunked = True
-        elif name == b"accept":
-            accept = value
     version: str = scope["http_version"]
     if not _is_host(host, target) or (chunked and (length is not None or version == "1.0")):
         return None
     has_body = chunked or bool(length) or not version.startswith("1")
-    return Framing(host or b"", length, has_body, accept)
+    return Framing(host or b"", length, has_body)
 
 
 def _is_host(host: bytes | None, target: Target) -> bool:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import ssl
 
 Headers = list[tuple[bytes, bytes]]
+# Methods whose requests may be sent twice (RFC 9110 §9.2.2).
+IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from gatewaylog.exceptions import ConnectionClosed
+from gatewaylog.gateway.upstream import IDEMPOTENT
 from gatewaylog.gateway.upstream.connection import Connection
 from gatewaylog.gateway.upstream.dialling import dial
 from gatewaylog.gateway.upstream.pool import KeptConnections
@@ -14,8 +15,6 @@ from gatewaylog.gateway.upstream.request_head import outgoing
 if TYPE_CHECKING:
     from gatewaylog.gateway.upstream import Headers, Origin, RequestBody, Timeouts
     from gatewaylog.gateway.upstream.incoming import IncomingResponse
-
-IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))
 
 
 class HttptoolsEngine:
