@@ -2,7 +2,8 @@
 
 A returned write is in the kernel: it outlives this process. Linux and macOS append the bytes of
 one write in one piece on a local file system, so that several processes and threads can share a
-file without a lock, and no line is torn.
+file without a lock, and no line is torn. Only SIGKILL in the middle of a write can leave a part of
+a line (Linux looks for it between two pages); who opens the file next ends that line.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from gatewaylog.exceptions import LogError
 from gatewaylog.forks import renew_after_fork
 from gatewaylog.sinks.loss import Loss
 
-_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _LOOK_EVERY = 0.5  # seconds between two looks whether the file was renamed or removed
 
 
@@ -60,6 +61,7 @@ class FileSink:
         if status.st_uid != os.geteuid():
             os.close(fd)
             raise LogError(f"{self.path}: belongs to another user (uid {status.st_uid})")
+        _end_a_torn_line(fd, status.st_size)
         return fd
 
     @property
@@ -157,6 +159,17 @@ def _make_folder(folder: Path) -> None:
     if not folder.is_dir():
         _make_folder(folder.parent)
         folder.mkdir(mode=0o750, exist_ok=True)
+
+
+def _end_a_torn_line(fd: int, size: int) -> None:
+    """End the line that a killed writer left, or the next one would be lost behind it.
+
+    Where another process is in the middle of a write just now, an empty line is all that comes
+    of it: this write waits for that one.
+    """
+    with contextlib.suppress(OSError):  # a full disk is the next line's to tell
+        if size and os.pread(fd, 1, size - 1) != b"\n":
+            os.write(fd, b"\n")
 
 
 def _identity(status: os.stat_result) -> tuple[int, int]:
