@@ -61,7 +61,7 @@ class FileSink:
         if status.st_uid != os.geteuid():
             os.close(fd)
             raise LogError(f"{self.path}: belongs to another user (uid {status.st_uid})")
-        _end_a_torn_line(fd, status.st_size)
+        _end_a_torn_line(fd)
         return fd
 
     @property
@@ -161,15 +161,20 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(mode=0o750, exist_ok=True)
 
 
-def _end_a_torn_line(fd: int, size: int) -> None:
+def _end_a_torn_line(fd: int) -> None:
     """End the line that a killed writer left, or the next one would be lost behind it.
 
-    Where another process is in the middle of a write just now, an empty line is all that comes
-    of it: this write waits for that one.
+    A line may also be unfinished because another process is in the middle of writing it. Setting
+    the mode that the file has waits for that write: the kernel does both under the file's lock.
     """
     with contextlib.suppress(OSError):  # a full disk is the next line's to tell
-        if size and os.pread(fd, 1, size - 1) != b"\n":
-            os.write(fd, b"\n")
+        status = os.fstat(fd)
+        while status.st_size and os.pread(fd, 1, status.st_size - 1) != b"\n":
+            os.fchmod(fd, stat.S_IMODE(status.st_mode))
+            seen, status = status.st_size, os.fstat(fd)
+            if status.st_size == seen:
+                os.write(fd, b"\n")
+                return
 
 
 def _identity(status: os.stat_result) -> tuple[int, int]:
