@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from typing import TYPE_CHECKING
 
-from gatewaylog.reader import LONGEST, blocks_of, lines_of
+from gatewaylog.reader import LONGEST, between, blocks_of, lines_of
 from gatewaylog.reader.times import clean
 from gatewaylog.search import row_reader
 
@@ -48,6 +48,7 @@ class Rows:
             yield row._replace(fields=row.fields | {"index": index})
 
     def _of(self, sources: Sequence[Source], plan: Plan) -> Iterator[Row]:
+        sources = between(sources, plan.earliest, plan.latest)
         if len(sources) == 1 and self._on_unread is None:
             return self._of_one(sources[0], plan)
         return self._of_entries(sources, plan)

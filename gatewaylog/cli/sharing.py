@@ -11,7 +11,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gatewaylog.exceptions import ReaderError
-from gatewaylog.reader import LONGEST, blocks_between, blocks_of, shares_of
+from gatewaylog.reader import LONGEST, between, blocks_between, blocks_of, shares_of
 from gatewaylog.reader.times import clean
 from gatewaylog.search import compile_query, gathering_of
 
@@ -53,8 +53,9 @@ class Shared:
 
     def _states(self) -> Iterator[object]:
         apart: list[_Part] = []
+        plan = self._gathering.plan
         for index, sources in self._sources.items():
-            for source in sources:
+            for source in between(sources, plan.earliest, plan.latest):
                 parts = shares_of(source, self._share)
                 apart += [_Part(source, index, *part) for part in parts]
                 if not parts:

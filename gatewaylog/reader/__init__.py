@@ -10,6 +10,7 @@ from gatewaylog.reader.following import Follower, follow
 from gatewaylog.reader.lines import Entry, entries_in
 from gatewaylog.reader.reading import Reading, entries, lines_of, read
 from gatewaylog.reader.sources import Source
+from gatewaylog.reader.spans import between
 from gatewaylog.reader.times import time_of
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Pairing",
     "Reading",
     "Source",
+    "between",
     "blocks_between",
     "blocks_of",
     "entries",

@@ -37,7 +37,7 @@ class Block(NamedTuple):
 
 
 def blocks_of(source: Source, *, newest_first: bool = False, size: int = PIECE) -> Iterator[Block]:
-    """Yield all that a source holds, from its end where `newest_first`.
+    """Yield all that a source holds, of a part all of that, from its end where `newest_first`.
 
     Memory stays under a few times `size` and LONGEST whatever the source's size.
     """
@@ -59,8 +59,8 @@ def shares_of(source: Source, size: int) -> list[tuple[int, int]]:
         return []
     with source.seekable() as file:
         fd = file.fileno()
-        end = os.fstat(fd).st_size
-        cuts = [0]
+        end = _end_of(source, fd)
+        cuts = [source.first]
         while cuts[-1] + size < end:
             cuts.append(_end_of_line(source, fd, cuts[-1] + size, end))
     return list(pairwise([*cuts, end])) if cuts[-1] < end else list(pairwise(cuts))
@@ -77,6 +77,12 @@ def _end_of_line(source: Source, fd: int, at: int, end: int) -> int:
     return end
 
 
+def _end_of(source: Source, fd: int) -> int:
+    """Return where a source ends, now, or the part of it that is read."""
+    size = os.fstat(fd).st_size
+    return size if source.stop is None else min(size, source.stop)
+
+
 def _up_to(source: Source, begin: int, end: int, size: int) -> Iterator[bytes]:
     for piece in source.pieces(size, begin):
         yield piece[: end - begin]
@@ -91,7 +97,10 @@ def _shortened(source: Source) -> ReaderError:
 
 
 def _forwards(source: Source, size: int) -> Iterator[Block]:
-    return _forwards_from(source, 0, 1, source.pieces(size))
+    pieces = source.pieces(size, source.first)
+    if source.stop is not None:
+        pieces = _up_to(source, source.first, source.stop, size)
+    return _forwards_from(source, source.first, 0 if source.first else 1, pieces)
 
 
 def _forwards_from(
@@ -128,14 +137,15 @@ def _rest_of_line(pieces: Iterator[bytes]) -> tuple[int, bytes]:
 def _backwards(source: Source, size: int) -> Iterator[Block]:
     with source.seekable() as file:
         fd = file.fileno()
-        at = stop = os.fstat(fd).st_size  # what stands from `stop` on has been yielded
+        at = stop = _end_of(source, fd)  # what stands from `stop` on has been yielded
         rest = b""  # what stands from `at` to `stop`
-        while at:
-            begin = max(0, at - size)
+        while at > source.first:
+            begin = max(source.first, at - size)
             piece = _read(source, fd, begin, at)
             # The line feed right before `stop` ends the last line; it begins none.
-            first = piece.find(b"\n", 0, len(piece) - (not rest)) + 1 if begin else 0
-            if first or not begin:
+            is_first = begin == source.first
+            first = 0 if is_first else piece.find(b"\n", 0, len(piece) - (not rest)) + 1
+            if first or is_first:
                 raw, rest, stop = piece[first:] + rest, piece[:first], begin + first
                 yield Block(source, stop, raw, 0, len(raw))
             else:

@@ -180,11 +180,13 @@ def paired(lines: Iterable[Line]) -> Iterator[Exchange]:
 
 
 def _response_to(line: Line) -> str | None:
-    return None if isinstance(line.event, IncomingRequest) else line.event.response_to
+    event = line.event
+    return event.response_to if isinstance(event, (RequestComplete, RequestError)) else None
 
 
 def _begun(line: Line) -> datetime | None:
-    duration = None if isinstance(line.event, IncomingRequest) else line.event.duration_ms
+    event = line.event
+    duration = event.duration_ms if isinstance(event, (RequestComplete, RequestError)) else None
     if duration is None:
         return None
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import io
 import os
 import stat
@@ -39,6 +40,10 @@ class Source(Numbered):
         self.path = Path(name)
         self.identity: Identity | None = None
         self.damage = ""
+        self.first = 0
+        """The byte that blocks of lines begin with."""
+        self.stop: int | None = None
+        """The byte that they end before, None: the source's end."""
         self._pipe: io.BufferedReader | None = None  # can't be opened again
         self._spool: io.BufferedReader | None = (
             None  # what the pipe held, once it was read backwards
@@ -55,6 +60,12 @@ class Source(Numbered):
 
     def __repr__(self) -> str:
         return f"Source({self.name!r})"
+
+    def part(self, first: int, stop: int | None) -> Source:
+        """Return the same file, of which the bytes from `first` to `stop` are read: whole lines."""
+        part = copy.copy(self)
+        part.first, part.stop = first, stop
+        return part
 
     @property
     def is_pipe(self) -> bool:
