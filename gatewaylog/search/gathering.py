@@ -51,7 +51,9 @@ class Gatherer(Protocol):
 class Gathering:
     """A plan that can be run over parts of a log.
 
-    `unread` counts the lines that could not be read, as they were gathered here.
+    `names` are the fields that it reads, `time` is how much of a row's time its commands look at:
+    "" for nothing, "s" for the second it is in, "ms" for all of it. `unread` counts the lines that
+    could not be read, as they were gathered here.
     """
 
     def __init__(self, plan: Plan, singles: tuple[Command, ...], gatherer: Gatherer) -> None:
@@ -59,9 +61,11 @@ class Gathering:
         self.unread = 0
         self._singles = singles
         self._gatherer = gatherer
-        self._time = _time_needed(plan, singles, gatherer)
+        self.time = _time_wanted(plan, singles, gatherer)
+        self._time = _time_needed(plan, self.time)
         names = plan.reads or frozenset()
-        self._columns = Columns(names - _DERIVED, self._time)
+        self.names = names - _DERIVED
+        self._columns = Columns(self.names, self._time)
         self._read = row_reader(names)
         self._test = search_test(without_words(plan.first))
         self._times = 1
@@ -77,7 +81,18 @@ class Gathering:
 
         `clean` takes away what may stand before a line; each row has the fields `also`.
         """
-        stream = Stream(self._records(blocks, clean, also or {}))
+        return self._gathered(self._records(blocks, clean, also or {}))
+
+    def state_of(self, takings: Iterable[Taken], *, matched: bool = False) -> State:
+        """Return what rows give that another engine has counted: of the plan's range, with the
+        fields `names` and so much `time`.
+
+        `matched`: they are known to match the search, of whose fields they need none then.
+        """
+        return self._gathered(self._records_of(takings, {}, matched=matched))
+
+    def _gathered(self, records: Iterator[Record]) -> State:
+        stream = Stream(records)
         for command in self._singles:
             stream = command.run(stream, self.plan.setting)
         # Each record is drawn through the commands by itself, so that it is the last one taken.
@@ -96,16 +111,21 @@ class Gathering:
         self, blocks: Iterable[bytes], clean: Callable[[bytes], bytes], also: Mapping[str, str]
     ) -> Iterator[Record]:
         within = _within(self.plan)
-        needed = "_time" in (self.plan.reads or ())
         for block in blocks:
-            for taken in self._taken(block, clean):
-                fields: Record = {**taken.fields, **also}
-                if within(taken.time) and self._test(b"", fields):
-                    if needed:
-                        moment = taken.time
-                        fields["_time"] = moment if moment % 1 else int(moment)
-                    self._times = taken.times
-                    yield fields
+            takings = (taken for taken in self._taken(block, clean) if within(taken.time))
+            yield from self._records_of(takings, also)
+
+    def _records_of(
+        self, takings: Iterable[Taken], also: Mapping[str, str], *, matched: bool = False
+    ) -> Iterator[Record]:
+        for taken in takings:
+            fields: Record = {**taken.fields, **also}
+            if matched or self._test(b"", fields):
+                if self.time:
+                    moment = taken.time
+                    fields["_time"] = moment if moment % 1 else int(moment)
+                self._times = taken.times
+                yield fields
 
     def _taken(self, block: bytes, clean: Callable[[bytes], bytes]) -> Iterator[Taken]:
         for taken in self._columns.taken(self.plan.prefilter.kept(block)):
@@ -151,14 +171,18 @@ def _within(plan: Plan) -> Callable[[float], bool]:
     )
 
 
-def _time_needed(plan: Plan, singles: tuple[Command, ...], gatherer: Gatherer) -> str:
-    """Return how much of a row's time is looked at: "", "s" for the second it is in, or "ms"."""
+def _time_needed(plan: Plan, wanted: str) -> str:
+    """Return how much of a row's time is looked at where the query's range is tried as well."""
     bounds = [bound for bound in (plan.earliest, plan.latest) if bound is not None]
-    needed = "_time" in (plan.reads or ())
-    if not bounds and not needed:
-        return ""
     if any(bound % 1 for bound in bounds):
         return "ms"
+    return wanted or ("s" if bounds else "")
+
+
+def _time_wanted(plan: Plan, singles: tuple[Command, ...], gatherer: Gatherer) -> str:
+    """Return how much of a row's time the commands look at: "", "s" for its second, or "ms"."""
+    if "_time" not in (plan.reads or ()):
+        return ""
     read = any("_time" in (command.reads(frozenset()) or ()) for command in singles)
     charted = isinstance(gatherer, Timechart) and gatherer.by_seconds
-    return "ms" if needed and (read or not charted) else "s"
+    return "ms" if read or not charted else "s"

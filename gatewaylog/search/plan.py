@@ -160,7 +160,7 @@ def compile_query(
     )
     asked = _indexes(text, search)
     first = _with_index(search)
-    reads = None if not commands else _reads(commands)
+    reads = None if not commands else reads_of(commands)
     return Plan(
         setting=setting,
         first=first,
@@ -174,7 +174,8 @@ def compile_query(
     )
 
 
-def _reads(commands: tuple[Command, ...]) -> Needed:
+def reads_of(commands: tuple[Command, ...]) -> Needed:
+    """Return the fields that commands read of what they are given, None for all."""
     needed: Needed = None
     for command in reversed(commands):
         needed = command.reads(needed)
