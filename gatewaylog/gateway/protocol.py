@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gatewaylog.gateway.answers import bad_request, body_length
 from gatewaylog.gateway.client import CONNECTION, MALFORMED
@@ -20,9 +21,8 @@ from gatewaylog.middleware.asgi import TARGET
 
 if TYPE_CHECKING:
     import asyncio
+    from collections import deque
     from collections.abc import Callable
-
-    from uvicorn._types import ASGI3Application
 
     from gatewaylog.exchange import Outcome
     from gatewaylog.gateway.serving import Serving
@@ -38,6 +38,10 @@ class GatewayProtocol(HttpToolsProtocol):
 
     on_lost: Callable[[], None] | None = None  # called once when the client goes away
     app: Serving
+    cycle: GatewayCycle | None  # type: ignore[assignment]  # the newest
+    pipeline: deque[GatewayCycle]  # type: ignore[assignment]  # those that wait, the newest first
+    scope: Any
+    _common: dict[str, Any]  # what all scopes of this connection hold
     heard = 0.0  # loop time of the last byte from the client
     _begun = False  # a request's head has begun, and is not whole
     _between = True  # the last request is whole, no further one has begun
@@ -53,15 +57,39 @@ class GatewayProtocol(HttpToolsProtocol):
         """Begin to count the client's silence."""
         super().connection_made(transport)
         self.heard = self.loop.time()
+        self._common = {
+            "type": "http",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "http_version": "1.1",
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme,
+            "root_path": self.root_path,
+            CONNECTION: self,
+        }
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell whoever serves a request that its client is gone."""
         if self._begun:
             self._note_refusal("client_abort")
-        super().connection_lost(exc)
+        self.connections.discard(self)
+        cycle, self.cycle = self.cycle, None
+        if cycle is not None:
+            cycle.disconnected = not cycle.response_complete
+            cycle.wake()
+        self.flow.resume_writing()
+        if exc is None:
+            self.transport.close()
+        self._let_go()
         if self.on_lost is not None:
             on_lost, self.on_lost = self.on_lost, None
             on_lost()
+
+    def _let_go(self) -> None:
+        """Drop what holds this object in turn, so that it needs no garbage collector."""
+        self.parser = self.scope = None  # type: ignore[assignment]
+        self._common = {}
+        self.pipeline.clear()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes from the client.
@@ -80,7 +108,6 @@ class GatewayProtocol(HttpToolsProtocol):
             self._unread += len(data)
         if len(data) > _MAX_HEAD:
             self._large = True
-        self._unset_keepalive_if_required()
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -92,39 +119,57 @@ class GatewayProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Begin a request."""
-        super().on_message_begin()
+        self.url = b""
+        self.expect_100_continue = False
+        self.headers = []
         self._begun = True
         self._between = False
         self._torn = not self._begins
-        self.scope[CONNECTION] = self  # type: ignore[literal-required]
 
     def on_headers_complete(self) -> None:
         """Hand the request over, with its target as it was sent."""
-        if self.parser.get_http_version() not in _VERSIONS:
+        parser, headers = self.parser, self.headers
+        version = parser.get_http_version()
+        if version not in _VERSIONS:
             raise ValueError("another version")  # ends in send_400_response
-        if (self._torn or self._large) and head_size(self.url, self.headers) > _MAX_HEAD:
+        if (self._torn or self._large) and head_size(self.url, headers) > _MAX_HEAD:
             raise ValueError("a head too large")
-        self.scope[TARGET] = self.url  # type: ignore[literal-required]
-        if [line for line in self.headers if line[1][-1:] in _BLANKS]:
-            self.headers[:] = map(_trimmed, self.headers)
-        self._upgrading = self.parser.should_upgrade()
+        if [line for line in headers if line[1][-1:] in _BLANKS]:
+            headers[:] = map(_trimmed, headers)
+        self._upgrading = parser.should_upgrade()
         self._websocket = self._upgrading and self._opens_websocket()
-        if not self.url.startswith(b"/"):
-            self.url = b"/"  # uvicorn can't parse every form; the target tells
-        super().on_headers_complete()
+        self.scope = self._common | {
+            TARGET: self.url,
+            "method": parser.get_method().decode("ascii"),
+            "http_version": version,
+            "headers": headers,
+        }
         self._begun = self._large = False
         self._begins = b""
         self._unread = 0
         self.headers = []  # for trailers, which are no header lines (RFC 9110 §6.5.1)
-        cycle: RequestResponseCycle | None = self.cycle
-        if cycle is not None and cycle.scope is self.scope and self.scope["http_version"] == "1.0":
-            cycle.waiting_for_100_continue = False  # RFC 9110 §10.1.1
+        if not self._websocket:
+            self._take_on(
+                GatewayCycle(
+                    self,
+                    self.scope,
+                    keep_alive=version == "1.1" and parser.should_keep_alive(),
+                    awaits_100=self.expect_100_continue and version == "1.1",  # RFC 9110 §10.1.1
+                )
+            )
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        """Serve a request. uvicorn makes the cycle itself, so its class is changed here."""
-        cycle.__class__ = GatewayCycle
-        task = self.loop.create_task(cast("GatewayCycle", cycle).run(app, self.tasks))
-        self.tasks.add(task)
+    def _take_on(self, cycle: GatewayCycle) -> None:
+        """Serve a request, once those that came before it are answered."""
+        free = self.waits_for_head
+        self.cycle = cycle
+        if free:
+            self._serve(cycle)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft(cycle)
+
+    def _serve(self, cycle: GatewayCycle) -> None:
+        self.tasks.add(self.loop.create_task(cycle.run()))
 
     def on_response_complete(self) -> None:
         """Go on with the next request that is waiting, or wait for one.
@@ -136,21 +181,30 @@ class GatewayProtocol(HttpToolsProtocol):
             return
         self.flow.resume_reading()
         if self.pipeline:
-            self._start_asgi_task(*self.pipeline.pop())
+            self._serve(self.pipeline.pop())
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body."""
         self._unread = 0
-        super().on_body(body)
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete:
+            return
+        cycle.body += body
+        if len(cycle.body) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
+        cycle.wake()
 
     def on_message_complete(self) -> None:
         """End a request."""
         if self._upgrading:
             return  # llhttp thinks so, see `_upgrade`
-        super().on_message_complete()
         self._between = True
         self._begins = b""
         self._unread = 0
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            cycle.more_body = False
+            cycle.wake()
 
     def _upgrade(self, rest: bytes) -> None:
         """Go on behind the head of a request that asks for an upgrade."""
@@ -176,7 +230,9 @@ class GatewayProtocol(HttpToolsProtocol):
         lines = b"".join(b"%b: %b\r\n" % line for line in protocol.lines)
         protocol.connection_made(self.transport)
         self.transport.set_protocol(protocol)
-        protocol.data_received(b"GET %b HTTP/1.1\r\n%b\r\n" % (self.url, lines) + rest)
+        target = self.url if self.url.startswith(b"/") else b"/"  # the form that uvicorn can parse
+        self._let_go()
+        protocol.data_received(b"GET %b HTTP/1.1\r\n%b\r\n" % (target, lines) + rest)
 
     def _should_upgrade(self) -> bool:
         return self._websocket
@@ -190,7 +246,7 @@ class GatewayProtocol(HttpToolsProtocol):
     @property
     def waits_for_head(self) -> bool:
         """Whether no request is being served: the client is expected to send one."""
-        cycle: RequestResponseCycle | None = self.cycle
+        cycle = self.cycle
         return cycle is None or cycle.response_complete
 
     def send_400_response(self, msg: str, outcome: Outcome = "complete") -> None:
@@ -201,18 +257,18 @@ class GatewayProtocol(HttpToolsProtocol):
         """
         in_body = not self._between and not self._begun
         self.deaf = True
-        if self.waits_for_head:
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete:
             if not in_body:  # else it was answered early, and has its record
                 self._refuse(outcome)
             self.linger()
             return
-        cycle = self.cycle
         cycle.keep_alive = False
         if not in_body:
             self._note_refusal(outcome)
         else:
             cycle.scope[MALFORMED] = True  # type: ignore[literal-required]
-            cycle.message_event.set()
+            cycle.wake()
 
     def linger(self) -> None:
         """Close once the client has, or soon: closing at once while it still sends would reset
