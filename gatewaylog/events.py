@@ -84,7 +84,22 @@ class RequestError(NamedTuple):
     extra: Extra = ()
 
 
-Event: TypeAlias = IncomingRequest | RequestComplete | RequestError
+class LogLoss(NamedTuple):
+    """The log could not be written: `lost` events of this writer are missing.
+
+    They are those with the Seq `first` to `last`; `reason` is what the system said.
+    """
+
+    message_id: str | None = None
+    lost: int | None = None
+    first: int | None = None
+    last: int | None = None
+    reason: str | None = None
+    extra: Extra = ()
+
+
+CallEvent: TypeAlias = IncomingRequest | RequestComplete | RequestError
+Event: TypeAlias = CallEvent | LogLoss
 
 
 class Field(NamedTuple):
@@ -105,7 +120,7 @@ class Layout(NamedTuple):
     and how many of them stand before the key Event.
     """
 
-    kind: type[IncomingRequest | RequestComplete | RequestError]
+    kind: type[Event]
     name: str
     before_name: int
     fields: tuple[Field, ...]
@@ -193,12 +208,30 @@ ERROR = Layout(
     ),
 )
 
-LAYOUTS: tuple[Layout, ...] = (INCOMING_REQUEST, REQUEST_COMPLETE, ERROR)
+LOG_LOSS = Layout(
+    LogLoss,
+    "LOG_LOSS",
+    0,
+    (
+        _seed("MessageID"),
+        _seed("Count", int),
+        _always("From", int),
+        _always("To", int),
+        _seed("Reason"),
+    ),
+)
+
+LAYOUTS: tuple[Layout, ...] = (INCOMING_REQUEST, REQUEST_COMPLETE, ERROR, LOG_LOSS)
 LAYOUT_OF: dict[type, Layout] = {layout.kind: layout for layout in LAYOUTS}
 LAYOUT_NAMED: dict[str, Layout] = {layout.name: layout for layout in LAYOUTS}
 
+# What stands behind an event's own fields and those of users: who wrote the line, and which of the
+# writer's lines it is.
+WRITER = Field("Writer")
+SEQ = Field("Seq", int)
+TRUNCATED = "Truncated"  # which values were cut, and how long they were
 # No field that a user adds may take one of these names.
 RESERVED = frozenset(
-    {"Event", "Truncated", "Writer", "Seq", "Chain"}
+    {"Event", WRITER.key, SEQ.key, TRUNCATED, "Chain"}
     | {field.key for layout in LAYOUTS for field in layout.fields}
 )

@@ -11,7 +11,9 @@ from gatewaylog.formats import Line, parse_line
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from gatewaylog.events import Event
+    from gatewaylog.events import CallEvent
+
+TERMINAL = (RequestComplete, RequestError)
 
 
 class Log:
@@ -23,7 +25,7 @@ class Log:
     def raw(self) -> bytes:
         return self.path.read_bytes() if self.path.exists() else b""
 
-    def events(self) -> list[Event]:
+    def events(self) -> list[CallEvent]:
         raw = self.raw()
         assert raw[-1:] in (b"", b"\n"), f"the last line is torn: {raw[-200:]!r}"
         return whole_events(raw)
@@ -38,7 +40,7 @@ class Log:
         return [event for event in self.events() if isinstance(event, RequestError)]
 
     def terminals(self) -> list[RequestComplete | RequestError]:
-        return [event for event in self.events() if not isinstance(event, IncomingRequest)]
+        return [event for event in self.events() if isinstance(event, TERMINAL)]
 
     def error(self) -> RequestError:
         """The only ERROR; there is nothing else but its INCOMING_REQUEST."""
@@ -55,22 +57,22 @@ class Log:
         return found
 
 
-def whole_events(raw: bytes) -> list[Event]:
+def whole_events(raw: bytes) -> list[CallEvent]:
     """Every whole line's event; a part of a line at the very end is left out."""
     found = []
     for number, line in enumerate(raw.split(b"\n")[:-1], 1):
         parsed = parse_line(line, number)
         assert isinstance(parsed, Line), f"line {number} can't be read: {parsed}"
-        found.append(parsed.event)
+        found.append(parsed.call)
     return found
 
 
-def assert_linked(events: list[Event]) -> None:
+def assert_linked(events: list[CallEvent]) -> None:
     """Each INCOMING_REQUEST has exactly one terminal event, of its API; no terminal event links
     to anything else, and REQUEST_COMPLETE always links.
     """
     begun = {event.message_id: event for event in events if isinstance(event, IncomingRequest)}
-    ends = [event for event in events if not isinstance(event, IncomingRequest)]
+    ends = [event for event in events if isinstance(event, TERMINAL)]
     ids = Counter(event.message_id for event in events)
     assert max(ids.values(), default=1) == 1, "a MessageID was used twice"
     linked = Counter(event.response_to for event in ends if event.response_to is not None)

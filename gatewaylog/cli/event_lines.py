@@ -10,12 +10,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from gatewaylog.cli.terminal import painted, printable
-from gatewaylog.events import IncomingRequest, RequestComplete, RequestError
+from gatewaylog.events import IncomingRequest, LogLoss, RequestComplete, RequestError
 from gatewaylog.formats import Unparsed, parse_line
 
 if TYPE_CHECKING:
     from gatewaylog.cli.terminal import Colour
-    from gatewaylog.events import Event
+    from gatewaylog.events import CallEvent, Event
     from gatewaylog.formats import Line
 
 _WIDEST_API = 32
@@ -67,6 +67,8 @@ class EventLines:
         return [_Cell(f"? can't be read ({line.reason}):", colour="yellow"), _Cell(text)]
 
     def _cells(self, time: datetime, event: Event) -> list[_Cell]:
+        if isinstance(event, LogLoss):
+            return _loss(time, event)
         api = event.api or "-"
         self._api_width = max(self._api_width, min(len(api), _WIDEST_API))
         mark, colour = self._marks[type(event)]
@@ -83,11 +85,20 @@ class EventLines:
             *_remarks(event),
         ]
 
-    def _backend(self, event: Event) -> list[_Cell]:
+    def _backend(self, event: CallEvent) -> list[_Cell]:
         """Return where the gateway sent it."""
         if isinstance(event, IncomingRequest) or event.request_out_url is None:
             return []
         return [_Cell(self._arrow, colour="dim"), _Cell(event.request_out_url)]
+
+
+def _loss(time: datetime, event: LogLoss) -> list[_Cell]:
+    """Return what is shown in place of events that could not be written."""
+    return [
+        _Cell(_clock(time), colour="dim"),
+        _Cell("!", colour="red"),
+        _Cell(f"LOG_LOSS: {event.lost} events were not written: {event.reason}", colour="red"),
+    ]
 
 
 def _marks(encoding: str) -> dict[type, tuple[str, Colour]]:
@@ -113,13 +124,13 @@ def _clock(time: datetime) -> str:
     return text[11:] if local.date() == datetime.now().astimezone().date() else text
 
 
-def _short_id(event: Event) -> str:
+def _short_id(event: CallEvent) -> str:
     """Return the beginning of the id that the events of a call have in common."""
     linked = None if isinstance(event, IncomingRequest) else event.response_to
     return (linked or event.message_id or "-").removeprefix(_URN)[:8]
 
 
-def _status_and_duration(event: Event) -> tuple[_Cell, _Cell]:
+def _status_and_duration(event: CallEvent) -> tuple[_Cell, _Cell]:
     if isinstance(event, IncomingRequest):
         return _Cell("", 3), _Cell("", 9)
     status = event.status_code
@@ -137,7 +148,7 @@ def _duration(milliseconds: float | None) -> _Cell:
     return _Cell(text, 9, right=True)
 
 
-def _remarks(event: Event) -> list[_Cell]:
+def _remarks(event: CallEvent) -> list[_Cell]:
     """Return why the gateway answered itself, and how the exchange ended if not as usual."""
     cells = []
     if isinstance(event, RequestError):

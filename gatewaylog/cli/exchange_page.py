@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from gatewaylog.cli.output.cells import stamp
 from gatewaylog.cli.terminal import painted, printable
 from gatewaylog.events import IncomingRequest, RequestError
-from gatewaylog.formats.line import pairs_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,9 +44,9 @@ def _milliseconds(before: Line, line: Line) -> str:
 
 def _summary(exchange: Exchange) -> str:
     """Return what was asked for, where it went, and how it ended."""
-    event = exchange.lines[0].event
+    event = exchange.lines[0].call
     parts = [event.request_in_method or "-", event.request_in_url or "-"]
-    terminal = exchange.terminal.event if exchange.terminal else None
+    terminal = exchange.terminal.call if exchange.terminal else None
     if terminal is not None and not isinstance(terminal, IncomingRequest):
         if terminal.request_out_url is not None:
             parts += ["→", terminal.request_out_method or "-", terminal.request_out_url]
@@ -70,7 +69,7 @@ def _name_and_colour(line: Line) -> tuple[str, Colour]:
 
 
 def _fields(line: Line, *, colour: bool) -> Iterator[str]:
-    for name, value in pairs_of(line.event, "full"):
+    for name, value in line.pairs:
         if name != "Event" and value is not None:
             shown = _painted(f"{name:<{_WIDTH}}", "dim", colour=colour)
             yield f"  {shown}{printable(str(value))}"
@@ -80,7 +79,7 @@ def _missing(exchange: Exchange) -> Iterator[str]:
     if exchange.terminal is None:
         yield "no terminal event: not ended yet, or cut off"
     elif exchange.incoming is None:
-        event = exchange.terminal.event
+        event = exchange.terminal.call
         if not isinstance(event, IncomingRequest) and event.response_to is None:
             yield "no INCOMING_REQUEST belongs to it: this event has no ResponseTo"
         else:

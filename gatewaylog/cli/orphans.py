@@ -102,7 +102,7 @@ def _print(found: list[Orphan], screen: Screen) -> None:
 
 def _row(orphan: Orphan) -> Record:
     line = orphan.exchange.lines[0]
-    event = line.event
+    event = line.call
     cells: dict[str, str | None] = {
         "orphan": orphan.fault,
         "API": event.api,

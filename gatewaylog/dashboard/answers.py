@@ -6,8 +6,6 @@ import math
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from gatewaylog.formats.line import pairs_of
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -86,9 +84,7 @@ def exchange(found: Exchange) -> dict[str, object]:
             {
                 "time": line.time.timestamp(),
                 "fields": [
-                    [name, _value(value)]
-                    for name, value in pairs_of(line.event, "full")
-                    if value is not None
+                    [name, _value(value)] for name, value in line.pairs if value is not None
                 ],
             }
             for line in found.lines

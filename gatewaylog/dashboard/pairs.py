@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypedDict
 
-from gatewaylog.events import IncomingRequest, RequestComplete, RequestError
+from gatewaylog.events import IncomingRequest, LogLoss, RequestComplete, RequestError
 from gatewaylog.formats import Line
 from gatewaylog.reader import Pairing
 
@@ -96,6 +96,8 @@ def _event_of(fields: Mapping[str, str]) -> Event:
     name = fields["Event"]
     if name == "INCOMING_REQUEST":
         return IncomingRequest(own, api, url, method)
+    if name == "LOG_LOSS":
+        return LogLoss(own)
     duration = _text(fields, "DurationMs")
     kind = RequestComplete if name == "REQUEST_COMPLETE" else RequestError
     return kind(
@@ -119,7 +121,7 @@ def _shown(orphan: Orphan) -> ShownOrphan:
         id=orphan.exchange.id or line.event.message_id or "",
         fault=orphan.fault,
         time=line.time.timestamp(),
-        api=line.event.api or "",
-        method=line.event.request_in_method or "-",
-        url=(line.event.request_in_url or "-")[:_LONGEST_URL],
+        api=line.call.api or "",
+        method=line.call.request_in_method or "-",
+        url=(line.call.request_in_url or "-")[:_LONGEST_URL],
     )

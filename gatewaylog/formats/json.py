@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
 from gatewaylog.formats.line import (
     Line,
@@ -11,14 +10,10 @@ from gatewaylog.formats.line import (
     Stamped,
     Unparsed,
     Unreadable,
-    event_of,
     fitted,
     moment_of,
-    pairs_of,
+    told_by,
 )
-
-if TYPE_CHECKING:
-    from gatewaylog.events import Event
 
 TIME = "@timestamp"
 
@@ -30,12 +25,11 @@ def _escape(value: str) -> str:
 class JsonFormat(Stamped):
     """Encoder and parser. Only ASCII is written: every other character is escaped."""
 
-    def _render(self, event: Event, stamp: str) -> bytes:
+    def _render(self, pairs: list[Pair], stamp: str) -> bytes:
         def line(pairs: list[Pair]) -> str:
             numbers = {key: _milliseconds(value) for key, value in pairs}
             return json.dumps({TIME: stamp} | numbers) + "\n"
 
-        pairs = pairs_of(event, self._options.fields)
         return fitted(pairs, self._options, line, _escape).encode()
 
     @staticmethod
@@ -49,7 +43,7 @@ class JsonFormat(Stamped):
             times = [value for key, value in found if key == TIME]
             if len(times) != 1 or not isinstance(times[0], str):
                 raise Unreadable(f"no {TIME}")
-            return Line(time=moment_of(times[0]), event=event_of(pairs))
+            return Line(time=moment_of(times[0]), **told_by(pairs)._asdict())
         except RecursionError:
             return Unparsed(number=number, raw=raw, reason="nested too deep")
         except ValueError as reason:

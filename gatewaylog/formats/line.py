@@ -7,9 +7,18 @@ from abc import ABC, abstractmethod
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias, cast
 
-from gatewaylog.events import LAYOUT_NAMED, LAYOUT_OF, Event
+from gatewaylog.events import (
+    LAYOUT_NAMED,
+    LAYOUT_OF,
+    SEQ,
+    TRUNCATED,
+    WRITER,
+    CallEvent,
+    Event,
+    LogLoss,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -17,6 +26,7 @@ if TYPE_CHECKING:
 Value: TypeAlias = str | int | float | None
 Pair: TypeAlias = tuple[str, Value]
 
+_WHOLE = frozenset({"Event", WRITER.key})  # values that are never cut
 _NUMBERS = {
     int: re.compile(r"-?[0-9]+"),
     float: re.compile(r"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]{1,2})?"),
@@ -40,14 +50,31 @@ class LineOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A line that was read. What its format does not carry is None."""
+    """A line that was read. What its format does not carry is None.
+
+    `writer` is the run of a process that wrote it, and `seq` its number among the lines of that.
+    """
 
     time: datetime
     event: Event
+    writer: str | None = None
+    seq: int | None = None
     node: str | None = None
     thread: str | None = None
     logger: str | None = None
     level: str | None = None
+
+    @property
+    def call(self) -> CallEvent:
+        """The event, where it tells of a call. Raises TypeError for a LOG_LOSS, which does not."""
+        if isinstance(self.event, LogLoss):
+            raise TypeError("a LOG_LOSS tells of no call")
+        return self.event
+
+    @property
+    def pairs(self) -> list[Pair]:
+        """All keys and values, in the order in which they stand on the line."""
+        return _numbered(pairs_of(self.event, "full"), self.writer, self.seq)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +89,13 @@ class Unparsed:
 class Format(Protocol):
     """One way to write events."""
 
-    def encode(self, event: Event, now: float, thread: str) -> bytes:
-        """Return the event's line, written at `now` (seconds since the epoch) by `thread`."""
+    def encode(
+        self, event: Event, now: float, thread: str, writer: str = "", seq: int = 0
+    ) -> bytes:
+        """Return the event's line, written at `now` (seconds since the epoch) by `thread`.
+
+        It is the line `seq` of `writer`; without a writer neither stands on it.
+        """
 
 
 class Stamped(ABC):
@@ -72,17 +104,21 @@ class Stamped(ABC):
     def __init__(self, options: LineOptions) -> None:
         self._options = options
 
-    def encode(self, event: Event, now: float, thread: str) -> bytes:
+    def encode(
+        self, event: Event, now: float, thread: str, writer: str = "", seq: int = 0
+    ) -> bytes:
         """Return the event's line; `thread` has no place in it."""
-        return self._render(event, _stamp(datetime.fromtimestamp(now, UTC)))
+        pairs = numbered_pairs(event, self._options.fields, writer, seq)
+        return self._render(pairs, _stamp(datetime.fromtimestamp(now, UTC)))
 
     def write(self, line: Line) -> bytes:
         """Return a parsed line with its own time."""
-        return self._render(line.event, _stamp(line.time.astimezone(UTC)))
+        pairs = numbered_pairs(line.event, self._options.fields, line.writer, line.seq)
+        return self._render(pairs, _stamp(line.time.astimezone(UTC)))
 
     @abstractmethod
-    def _render(self, event: Event, stamp: str) -> bytes:
-        """Return the event's line, written at `stamp` (RFC 3339)."""
+    def _render(self, pairs: list[Pair], stamp: str) -> bytes:
+        """Return the line of these pairs, written at `stamp` (RFC 3339)."""
 
 
 def _stamp(moment: datetime) -> str:
@@ -108,8 +144,32 @@ def pairs_of(event: Event, fields: str) -> list[Pair]:
     return pairs
 
 
-def event_of(pairs: Iterable[Pair]) -> Event:
-    """Make the event that `pairs` tell of; the inverse of `pairs_of`. Raises Unreadable."""
+def numbered_pairs(event: Event, fields: str, writer: str | None, seq: int | None) -> list[Pair]:
+    """Return the event's pairs, with `"full"` also whose line it is, where that is known."""
+    pairs = pairs_of(event, fields)
+    return _numbered(pairs, writer, seq) if fields == "full" else pairs
+
+
+def _numbered(pairs: list[Pair], writer: str | None, seq: int | None) -> list[Pair]:
+    added: list[Pair] = [
+        (field.key, value)
+        for field, value in ((WRITER, writer or None), (SEQ, seq if writer else None))
+        if value is not None
+    ]
+    at = len(pairs) - (pairs[-1][0] == TRUNCATED)
+    return [*pairs[:at], *added, *pairs[at:]] if added else pairs
+
+
+class Told(NamedTuple):
+    """What the pairs of a line tell."""
+
+    event: Event
+    writer: str | None
+    seq: int | None
+
+
+def told_by(pairs: Iterable[Pair]) -> Told:
+    """Make of `pairs` what `numbered_pairs` took. Raises Unreadable."""
     found: dict[str, Value] = {}
     for key, value in pairs:
         if key in found:
@@ -119,9 +179,13 @@ def event_of(pairs: Iterable[Pair]) -> Event:
     layout = LAYOUT_NAMED.get(name) if isinstance(name, str) else None
     if layout is None:
         raise Unreadable("no Event" if name is None else "unknown Event")
-    known = [_typed(found.pop(field.key, None), field.kind, field.key) for field in layout.fields]
+    *known, writer, seq = (
+        _typed(found.pop(field.key, None), field.kind, field.key)
+        for field in (*layout.fields, WRITER, SEQ)
+    )
     extra = tuple((key, _typed(value, str, key)) for key, value in found.items())
-    return layout.kind._make([*known, extra])
+    event = layout.kind._make([*known, extra])
+    return Told(event, cast("str | None", writer), cast("int | None", seq))
 
 
 def _typed(value: object, kind: type[str | int | float], key: str) -> Value:
@@ -157,8 +221,8 @@ def fitted(
 ) -> str:
     """Render `pairs`, their values cut as far as the limits want it.
 
-    Values over `max_value_length` characters are cut there, but for Event. A line still over
-    `max_line` bytes has its values cut to a quarter of that limit, then to a sixteenth, as
+    Values over `max_value_length` characters are cut there, but for Event and Writer. A line still
+    over `max_line` bytes has its values cut to a quarter of that limit, then to a sixteenth, as
     `escape` writes them.
     What was cut is told by the last pair, Truncated.
     """
@@ -169,7 +233,7 @@ def fitted(
         cut = _cut_to_length(pairs, options.max_value_length)
         room = options.max_line // share
         cut = [
-            (key, value if key == "Event" else _cut_to_room(value, room, escape))
+            (key, value if key in _WHOLE else _cut_to_room(value, room, escape))
             for key, value in cut
         ]
         line = render(_marked(pairs, cut, options.fields))
@@ -178,7 +242,7 @@ def fitted(
 
 def _cut_to_length(pairs: list[Pair], limit: int) -> list[Pair]:
     return [
-        (key, value[:limit] if isinstance(value, str) and key != "Event" else value)
+        (key, value[:limit] if isinstance(value, str) and key not in _WHOLE else value)
         for key, value in pairs
     ]
 
@@ -201,7 +265,7 @@ def _marked(whole: list[Pair], cut: list[Pair], fields: str) -> list[Pair]:
         for (key, before), (_, after) in zip(whole, cut, strict=True)
         if before != after
     ]
-    return [*cut, ("Truncated", ";".join(lengths))] if lengths and fields == "full" else cut
+    return [*cut, (TRUNCATED, ";".join(lengths))] if lengths and fields == "full" else cut
 
 
 def number_text(value: float) -> str:

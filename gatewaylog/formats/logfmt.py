@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from gatewaylog.formats.line import (
     Line,
@@ -11,16 +10,12 @@ from gatewaylog.formats.line import (
     Stamped,
     Unparsed,
     Unreadable,
-    event_of,
     fitted,
     moment_of,
     number_text,
-    pairs_of,
+    told_by,
 )
 from gatewaylog.formats.wso2 import escape, unescape
-
-if TYPE_CHECKING:
-    from gatewaylog.events import Event
 
 TIME = "time"
 _BARE = re.compile(r"[A-Za-z0-9_.:/?&%+,;@!*()|~$'<>^-]+")
@@ -32,11 +27,10 @@ _PAIR = re.compile(
 class LogfmtFormat(Stamped):
     """Encoder and parser. A bare `null` is no value, the text is quoted and escaped."""
 
-    def _render(self, event: Event, stamp: str) -> bytes:
+    def _render(self, pairs: list[Pair], stamp: str) -> bytes:
         def line(pairs: list[Pair]) -> str:
             return " ".join([f"{TIME}={stamp}", *map(_pair, pairs)]) + "\n"
 
-        pairs = pairs_of(event, self._options.fields)
         return fitted(pairs, self._options, line, escape).encode()
 
     @staticmethod
@@ -46,7 +40,7 @@ class LogfmtFormat(Stamped):
             pairs = _read(raw.decode("utf-8", "surrogateescape"))
             if not pairs or pairs[0][0] != TIME:
                 raise Unreadable(f"no {TIME} in front")
-            return Line(time=moment_of(str(pairs[0][1])), event=event_of(pairs[1:]))
+            return Line(time=moment_of(str(pairs[0][1])), **told_by(pairs[1:])._asdict())
         except ValueError as reason:
             return Unparsed(number=number, raw=raw, reason=str(reason))
 

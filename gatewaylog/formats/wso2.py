@@ -19,10 +19,10 @@ from gatewaylog.formats.line import (
     Pair,
     Unparsed,
     Unreadable,
-    event_of,
     fitted,
     number_text,
-    pairs_of,
+    numbered_pairs,
+    told_by,
 )
 
 if TYPE_CHECKING:
@@ -79,14 +79,18 @@ class Wso2Format:
     def __init__(self, options: LineOptions) -> None:
         self._options = options
         self._bodies = {layout.kind: _body(layout, options.fields) for layout in LAYOUTS}
+        self._full = options.fields == "full"
         self._node = f" [{prefix_text(options.node)}]["
         self._tail = f"]{{{prefix_text(options.logger[-30:])}}}[-] INFO  "
         self._moment = (-1, "", "")  # a second, and what stands before and behind its fraction
         # A line longer than this needs a closer look: a value may be over its limit, or the line.
         self._long = min(options.max_value_length, options.max_line)
 
-    def encode(self, event: Event, now: float, thread: str) -> bytes:
-        """Return the event's line, written at `now` (seconds since the epoch) by `thread`.
+    def encode(
+        self, event: Event, now: float, thread: str, writer: str = "", seq: int = 0
+    ) -> bytes:
+        """Return the event's line, written at `now` (seconds since the epoch) by `thread`, the
+        line `seq` of `writer`.
 
         Nearly every event holds plain text alone, so its pairs are put together first and looked
         at once as a whole; only where something is to be escaped, cut or added they are made
@@ -94,13 +98,18 @@ class Wso2Format:
         """
         body, marks = self._bodies[type(event)](event)
         prefix = self._prefix(now, thread)
-        line = f"{prefix}{body}\n"
+        if writer and self._full:
+            marks += 4
+            line = f'{prefix}{body}, Writer="{writer}", Seq="{seq}"\n'
+        else:
+            line = f"{prefix}{body}\n"
         if line.isascii() and not event.extra and "null" not in event:
             raw = line.encode()
             length = len(raw)
             if length - len(raw.translate(None, _SUSPECT)) == marks and length <= self._long:
                 return raw
-        return _render(prefix, event, self._options)
+        pairs = numbered_pairs(event, self._options.fields, writer, seq)
+        return _render(prefix, pairs, self._options)
 
     def _prefix(self, now: float, thread: str) -> str:
         milliseconds = int(now * 1000 + 0.001)
@@ -122,7 +131,8 @@ class Wso2Format:
             f"{stamp} [{prefix_text(node)}][{prefix_text(line.thread or '')}]"
             f"{{{prefix_text(logger[-30:])}}}[-] {prefix_text(line.level or 'INFO'):<5} "
         )
-        return _render(prefix, line.event, self._options)
+        pairs = numbered_pairs(line.event, self._options.fields, line.writer, line.seq)
+        return _render(prefix, pairs, self._options)
 
     @staticmethod
     def parse(raw: bytes, number: int = 0) -> Line | Unparsed:
@@ -139,7 +149,7 @@ class Wso2Format:
                 thread=thread,
                 logger=logger,
                 level=level,
-                event=event_of(read_pairs(text, prefix.end())),
+                **told_by(read_pairs(text, prefix.end()))._asdict(),
             )
         except ValueError as reason:
             return Unparsed(number=number, raw=raw, reason=str(reason))
@@ -191,11 +201,11 @@ def _body(layout: Layout, fields: str) -> Callable[[Event], tuple[str, int]]:
     return made["body"]
 
 
-def _render(prefix: str, event: Event, options: LineOptions) -> bytes:
+def _render(prefix: str, pairs: list[Pair], options: LineOptions) -> bytes:
     def line(pairs: list[Pair]) -> str:
         return f"{prefix}{', '.join(map(_pair, pairs))}\n"
 
-    return fitted(pairs_of(event, options.fields), options, line, escape).encode()
+    return fitted(pairs, options, line, escape).encode()
 
 
 def _pair(pair: Pair) -> str:

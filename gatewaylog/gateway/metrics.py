@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import gatewaylog
 from gatewaylog.accesslog import AccessLog
-from gatewaylog.events import IncomingRequest, RequestError
+from gatewaylog.events import IncomingRequest, LogLoss, RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,6 +34,8 @@ class Metrics:
 
     def count(self, event: Event) -> None:
         """Count one event that was handed to the log."""
+        if isinstance(event, LogLoss):
+            return  # told by what was lost
         api = event.api or ""
         if isinstance(event, IncomingRequest):
             self._incoming[api] += 1

@@ -12,7 +12,7 @@ from collections import Counter
 from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
-from gatewaylog.events import LAYOUTS
+from gatewaylog.events import LAYOUTS, SEQ, WRITER
 from gatewaylog.search.prefilter import parted
 from gatewaylog.search.rows import seconds
 
@@ -60,7 +60,7 @@ class Columns:
         )
 
     def _layout(self, layout: Layout, names: Collection[str], numbers: Iterator[int]) -> str:
-        pairs = [(field.key, _VALUES[field.kind]) for field in layout.fields]
+        pairs = [(field.key, _VALUES[field.kind]) for field in (*layout.fields, WRITER, SEQ)]
         pairs.insert(layout.before_name, ("Event", layout.name))
         parts = []
         for key, value in pairs:

@@ -12,7 +12,7 @@ import re
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from gatewaylog.events import LAYOUTS
+from gatewaylog.events import LAYOUTS, SEQ
 from gatewaylog.formats import Unparsed, parse_line
 from gatewaylog.formats.line import number_text
 from gatewaylog.formats.wso2 import read_pairs, unescape
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 DECIMALS = frozenset(
     field.key for layout in LAYOUTS for field in layout.fields if field.kind is float
 )
-_COUNTS = frozenset(field.key for layout in LAYOUTS for field in layout.fields if field.kind is int)
+_COUNTS = frozenset(
+    field.key for layout in LAYOUTS for field in (*layout.fields, SEQ) if field.kind is int
+)
 _EVENTS = frozenset(layout.name.encode() for layout in LAYOUTS)
 
 _HEAD = re.compile(

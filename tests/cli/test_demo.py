@@ -25,7 +25,7 @@ from tests.waiting import wait_for
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gatewaylog.events import Event
+    from gatewaylog.events import CallEvent
 
 
 class Demo:
@@ -36,7 +36,7 @@ class Demo:
         self.calls = curls(running.text)
         self.log = Log(folder / "api-access.log")
 
-    def types(self, line: str) -> tuple[str, list[Event]]:
+    def types(self, line: str) -> tuple[str, list[CallEvent]]:
         """Type a line into a shell; return what it prints, and the events it adds to the log."""
         program("curl")
         before, ends = len(self.log.events()), len(self.log.terminals())
@@ -53,7 +53,7 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
         yield Demo(running, tmp_path)
 
 
-def shows(events: list[Event]) -> list[str]:
+def shows(events: list[CallEvent]) -> list[str]:
     """The events as the demo's text names them."""
     return [
         f"ERROR {event.error_source} {event.error_code}"

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatewaylog.events import Event, IncomingRequest
-from gatewaylog.formats import FORMATS, Line, LineOptions, parse_line
+from gatewaylog.events import CallEvent, Event, IncomingRequest, LogLoss
+from gatewaylog.formats import FORMATS, Line, LineOptions, Unparsed, parse_line
 from gatewaylog.formats.wso2 import escape
-from tests.formats.arbitrary import NOW, events, text
+from tests.formats.arbitrary import NOW, ROOMY, events, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,10 +29,10 @@ def encode(format_name: str, event: Event, options: LineOptions) -> bytes:
     return FORMATS[format_name](options).encode(event, NOW, "1-main")
 
 
-def parsed(raw: bytes) -> Event:
+def parsed(raw: bytes) -> CallEvent:
     line = parse_line(raw.removesuffix(b"\n"))
     assert isinstance(line, Line), line
-    return line.event
+    return line.call
 
 
 def truncated(event: Event) -> str | None:
@@ -127,7 +127,9 @@ def test_what_is_cut_is_a_beginning_and_the_line_stays_readable(
 ) -> None:
     event = event._replace(extra=())
     raw = encode(format_name, event, options)
-    found = parsed(raw)
+    line = parse_line(raw[:-1])
+    assert isinstance(line, Line), line
+    found = line.event
     assert raw.count(b"\n") == 1
     for whole, kept in zip(event[:-1], found[:-1], strict=True):
         if isinstance(whole, str):
@@ -160,3 +162,67 @@ def test_no_value_of_a_line_over_its_limit_takes_more_than_a_quarter_of_it(
     )
     found = parsed(encode("wso2", event, LineOptions(max_line=900)))
     assert quarter(found, escape) <= 900 // 4
+
+
+WRITER = "0123456789abcdef"
+
+
+@in_every_format
+@given(event=events, seq=st.integers(1, 2**63))
+def test_whose_line_it_is_and_which_one_stand_last_and_are_read_back(
+    format_name: str, event: Event, seq: int
+) -> None:
+    written = FORMATS[format_name](ROOMY)
+    line = parse_line(written.encode(event, NOW, "1-main", WRITER, seq)[:-1])
+    assert isinstance(line, Line)
+    assert (line.event, line.writer, line.seq) == (event, WRITER, seq)
+    assert line.pairs[-2:] == [("Writer", WRITER), ("Seq", seq)]
+    again = parse_line(written.write(line)[:-1])
+    assert again == line
+
+
+@in_every_format
+def test_only_truncated_stands_behind_writer_and_seq(format_name: str) -> None:
+    options = LineOptions(max_value_length=10)
+    event = IncomingRequest(user_agent="u" * 11, extra=(("mine", "m"),))
+    raw = FORMATS[format_name](options).encode(event, NOW, "1-main", WRITER, 7)
+    line = parse_line(raw[:-1])
+    assert isinstance(line, Line)
+    keys = [key for key, _ in line.pairs]
+    assert keys[-4:] == ["mine", "Writer", "Seq", "Truncated"]
+    positions = [raw.index(key.encode() + raw[raw.index(b"mine") + 4 :][:1]) for key in keys[-4:]]
+    assert positions == sorted(positions)
+    assert FORMATS[format_name](ROOMY).write(line).endswith(raw[raw.index(b"mine") :])
+    assert line.writer == WRITER
+
+
+@in_every_format
+def test_the_seeds_fields_name_no_writer(format_name: str) -> None:
+    options = LineOptions(fields="seed")
+    raw = FORMATS[format_name](options).encode(IncomingRequest(), NOW, "1-main", WRITER, 7)
+    line = parse_line(raw[:-1])
+    assert isinstance(line, Line)
+    assert (line.writer, line.seq) == (None, None)
+    assert b"Seq" not in raw
+
+
+@in_every_format
+def test_a_seq_that_is_no_number_makes_the_line_unread(format_name: str) -> None:
+    raw = FORMATS[format_name](ROOMY).encode(IncomingRequest(), NOW, "1-main", WRITER, 777)
+    assert isinstance(
+        parse_line(raw.replace(b"777", b'"x"' if raw[:1] == b"{" else b"x")[:-1]), Unparsed
+    )
+
+
+@in_every_format
+def test_a_loss_tells_of_no_call(format_name: str) -> None:
+    loss = LogLoss("urn:uuid:1", 3, 5, 7, "No space left on device")
+    line = parse_line(
+        FORMATS[format_name](LineOptions()).encode(loss, NOW, "1-main", WRITER, 8)[:-1]
+    )
+    assert isinstance(line, Line)
+    assert line.event == loss
+    with pytest.raises(TypeError, match="no call"):
+        _ = line.call
+    incoming = Line(time=line.time, event=IncomingRequest(api="app"))
+    assert incoming.call.api == "app"

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gatewaylog.events import Event, IncomingRequest, RequestComplete, RequestError
+from gatewaylog.events import Event, IncomingRequest, LogLoss, RequestComplete, RequestError
 from gatewaylog.formats import Line, LineOptions, Unparsed, Wso2Format, parse_line, wso2
+from gatewaylog.formats.line import numbered_pairs
 from gatewaylog.formats.wso2 import escape, prefix_text, unescape
 from tests.formats.arbitrary import NOW, ROOMY, TEMPTING, events, text
 
@@ -65,8 +66,12 @@ def test_one_event_is_one_line_for_every_reader_of_lines(event: Event) -> None:
 @given(events)
 def test_the_fast_way_writes_what_the_slow_way_writes(event: Event) -> None:
     for options in (LineOptions(), LineOptions(fields="seed")):
-        prefix = Wso2Format(options)._prefix(NOW, "1-main")
-        assert encode(event, options) == wso2._render(prefix, event, options)
+        written = Wso2Format(options)
+        prefix = written._prefix(NOW, "1-main")
+        for writer, seq in (("", 0), ("0123456789abcdef", 12)):
+            pairs = numbered_pairs(event, options.fields, writer, seq)
+            slow = wso2._render(prefix, pairs, options)
+            assert written.encode(event, NOW, "1-main", writer, seq) == slow
 
 
 def test_plain_events_take_the_fast_way(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,6 +79,8 @@ def test_plain_events_take_the_fast_way(monkeypatch: pytest.MonkeyPatch) -> None
     assert encode(IncomingRequest("urn:uuid:1", "app", "/a?b=c", "GET", "curl", "::1"))
     assert encode(RequestComplete("urn:uuid:1", "app", "urn:uuid:2", status_code=200))
     assert encode(RequestError("main", "urn:uuid:1", status_code=404))
+    loss = LogLoss("urn:uuid:1", 1, 2, 2, "No space left on device")
+    assert Wso2Format(ROOMY).encode(loss, NOW, "1-main", "0123456789abcdef", 3)
 
 
 @given(text)
@@ -113,7 +120,7 @@ def test_no_value_the_empty_text_and_the_text_null_are_three_things() -> None:
     for value, written in ((None, b'"null"'), ("", b'""'), ("null", b'"\\u006eull"')):
         raw = encode(IncomingRequest(user_agent=value))
         assert b"UserAgent=" + written in raw
-        event = parsed(raw).event
+        event = parsed(raw).call
         assert event.user_agent == value
 
 
@@ -247,21 +254,21 @@ def test_a_parsed_line_can_be_written_whatever_its_prefix_held(event: Event) -> 
 
 def test_quotation_marks_escaped_as_other_writers_do_are_read() -> None:
     raw = PREFIX + b'Event="INCOMING_REQUEST", UserAgent="a \\"b\\" c\\\\", API="x"'
-    event = parsed(raw).event
+    event = parsed(raw).call
     assert event.user_agent == 'a "b" c\\'
     assert event.api == "x"
 
 
 def test_controls_left_raw_by_other_writers_are_read() -> None:
     raw = PREFIX + b'Event="INCOMING_REQUEST", UserAgent="a\tb\x01\x85\xffc\x0b", API="\\t\x02"'
-    event = parsed(raw).event
+    event = parsed(raw).call
     assert event.user_agent == "a\tb\x01\udc85\udcffc\x0b"
     assert event.api == "\t\x02"
 
 
 def test_a_backslash_that_escapes_nothing_stands_for_itself() -> None:
     raw = PREFIX + rb'Event="INCOMING_REQUEST", UserAgent="C:\dir \u12", API="x"'
-    assert parsed(raw).event.user_agent == r"C:\dir \u12"
+    assert parsed(raw).call.user_agent == r"C:\dir \u12"
 
 
 def test_a_carriage_return_at_the_end_is_no_part_of_a_line() -> None:

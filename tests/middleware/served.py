@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from gatewaylog.events import Event, IncomingRequest, RequestComplete, RequestError
+from gatewaylog.events import CallEvent, IncomingRequest, RequestComplete, RequestError
 from gatewaylog.formats import Line, parse_line
 from gatewaylog.middleware import AccessLogMiddleware
 from gatewaylog.sinks import MemorySink
@@ -61,7 +61,7 @@ class Served:
         scope: Scope | None = None,
         messages: Iterable[dict[str, Any]] = (REQUEST,),
         send: Send | None = None,
-    ) -> list[Event]:
+    ) -> list[CallEvent]:
         """Serve one connection, and return the events that are logged by then."""
         coming = iter([*messages])
 
@@ -76,10 +76,10 @@ class Served:
         return self.events
 
     @property
-    def events(self) -> list[Event]:
+    def events(self) -> list[CallEvent]:
         lines = [parse_line(raw.removesuffix(b"\n")) for raw in self.sink.lines]
         assert all(isinstance(line, Line) for line in lines)
-        return [line.event for line in lines if isinstance(line, Line)]
+        return [line.call for line in lines if isinstance(line, Line)]
 
     @property
     def incoming(self) -> IncomingRequest:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from gatewaylog.events import Event
+    from gatewaylog.events import CallEvent
     from gatewaylog.middleware.asgi import ASGIApp, Message, Receive, Scope, Send
 
 
@@ -62,7 +62,7 @@ async def test_a_call_is_two_linked_events() -> None:
 
 
 async def test_incoming_request_is_written_before_the_application_sees_the_call() -> None:
-    seen: list[list[Event]] = []
+    seen: list[list[CallEvent]] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         seen.append(served.events)
