@@ -6,6 +6,8 @@ GatewaylogError
 ├── ConfigurationError        a file or an option is wrong; nothing was started
 ├── LogError                  the log can't be opened as asked
 ├── ReaderError               a log can't be read: missing, no permission
+├── RemoteError               a store that holds a log did not answer as asked
+├── ShipError                 lines can't be shipped until somebody changes something
 └── UpstreamError             a backend did not answer as HTTP wants it
     ├── ConnectError          no connection: refused, unreachable, no such name, TLS failed
     ├── ConnectTimeout        no connection in time
@@ -38,6 +40,13 @@ class ReaderError(GatewaylogError):
     """A log can't be read: missing, no permission, or what unpacks it is not installed.
 
     The message is one line that names the file. Lines that can't be read are no error.
+    """
+
+
+class RemoteError(GatewaylogError):
+    """A ClickHouse or a Loki that holds a log can't be asked, or did not answer as asked.
+
+    The message is one line that names it, and holds no password.
     """
 
 
@@ -80,3 +89,9 @@ class AnswerBroken(UpstreamError):
 
 class AnswerStalled(AnswerBroken):
     """The next piece of the response's body did not come within `idle_timeout`."""
+
+
+class ShipError(GatewaylogError):
+    """Lines can't be shipped until somebody changes something: a wrong token or address, a state
+    that another shipper holds or that is broken. The message is one line, and holds no secret.
+    """

@@ -26,6 +26,7 @@ VERBS = {
     "report": "ready reports: APIs, errors, unmatched URLs, clients, the slowest",
     "dashboard": "show a log on a local web page: figures, live tail, exchanges",
     "convert": "write the same events in another format",
+    "ship": "deliver a log elsewhere: Loki, Splunk, ClickHouse, syslog, OpenTelemetry, a program",
     "keys": "make an API key",
     "completion": "print a script that completes this command in bash, zsh or fish",
 }

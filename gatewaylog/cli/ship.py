@@ -1,0 +1,133 @@
+"""`gatewaylog ship [FILE…] --to NAME --state FOLDER`: logs delivered elsewhere."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+from argparse import ArgumentTypeError
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gatewaylog.cli import logs
+from gatewaylog.cli.verbs import WrongCall
+from gatewaylog.exceptions import ShipError
+from gatewaylog.reader.files import live_logs
+from gatewaylog.ship.settings import DESTINATIONS, Settings
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from types import FrameType
+
+    from gatewaylog.cli.verbs import Parser
+
+EXAMPLE = """\
+  gatewaylog ship logs/api-access.log --to loki --url http://localhost:3100 --state ship/loki
+  gatewaylog ship status --state ship/loki
+
+It goes on until SIGTERM or Ctrl-C; killed, it goes on where it was. Passwords and tokens come
+from the environment, GATEWAYLOG_SHIP_PASSWORD and GATEWAYLOG_SHIP_TOKEN, or from files. ship
+status tells how far a destination is behind. docs/shipping.md has a section for each."""
+
+_STATUS = "status"
+
+
+def configure(parser: Parser) -> None:
+    """Add the verb's arguments."""
+    logs.configure(parser)
+    parser.words.append(_STATUS)
+    parser.add_argument("--state", metavar="FOLDER", type=Path, help="where the checkpoint is kept")
+    parser.add_argument("--to", choices=DESTINATIONS, help="where the lines go")
+    parser.add_argument("--url", default="", help="the destination's address")
+    parser.add_argument(
+        "--command", metavar="PROGRAM", type=_words, default=(), help="with --to command: what runs"
+    )
+    parser.add_argument("--once", action="store_true", help="end at the end of the log")
+    parser.add_argument("--user", default="", help="the user's name for the destination")
+    parser.add_argument("--password-file", metavar="FILE", type=Path, help="holds the password")
+    parser.add_argument("--token-file", metavar="FILE", type=Path, help="holds the token")
+    parser.add_argument("--ca", metavar="PEM", default="", help="trust these certificates instead")
+    parser.add_argument("--job", default="gatewaylog", help="name of this log there (gatewaylog)")
+    parser.add_argument("--host", default="", help="name of this machine there (its own)")
+    parser.add_argument("--tenant", default="", help="loki: X-Scope-OrgID")
+    parser.add_argument("--index", default="", help="splunk: the index (the token's own)")
+    parser.add_argument("--table", default="", help="clickhouse: the table")
+    parser.add_argument(
+        "--timeout", metavar="SECONDS", type=_seconds, default=30.0, help="for an answer (30)"
+    )
+
+
+def _words(text: str) -> tuple[str, ...]:
+    try:
+        return tuple(shlex.split(text))
+    except ValueError as error:
+        raise ArgumentTypeError(f"can't be read: {error}") from None
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= 86400:
+        raise ArgumentTypeError("must be seconds, more than 0 and at most 86400")
+    return seconds
+
+
+def run(options: Namespace) -> int:
+    """Deliver, or tell how far it is."""
+    if options.state is None:
+        raise WrongCall("ship: --state FOLDER is missing: where the checkpoint is kept")
+    if options.file == [_STATUS]:
+        from gatewaylog.cli.ship_status import show
+
+        return show(options.state)
+    if options.to is None:
+        raise WrongCall(f"ship: --to is missing: one of {', '.join(DESTINATIONS)}")
+    from gatewaylog.ship.running import ship
+    from gatewaylog.ship.stopping import Stop
+
+    stopped = Stop()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        stopped.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    ship(_settings(options), _paths(options), options.state, stopped, once=options.once)
+    return 0
+
+
+def _paths(options: Namespace) -> list[Path]:
+    named = options.file or [logs.configured(options).path or logs.USUAL[0]]
+    if "-" in named:
+        raise WrongCall("ship: follows files; a pipe can't be read again after a failure")
+    return [Path(path) for path in live_logs(named)]
+
+
+def _settings(options: Namespace) -> Settings:
+    return Settings(
+        to=options.to,
+        url=options.url,
+        command=options.command,
+        user=options.user,
+        password=_secret(options.password_file, "GATEWAYLOG_SHIP_PASSWORD"),
+        token=_secret(options.token_file, "GATEWAYLOG_SHIP_TOKEN"),
+        ca=options.ca,
+        timeout=options.timeout,
+        job=options.job,
+        host=options.host,
+        tenant=options.tenant,
+        index=options.index,
+        table=options.table,
+    )
+
+
+def _secret(file: Path | None, variable: str) -> str:
+    if file is None:
+        return os.environ.get(variable, "")
+    try:
+        return file.read_text().strip()
+    except (OSError, ValueError) as error:
+        raise ShipError(f"{file}: can't be read: {getattr(error, 'strerror', 'no text')}") from None

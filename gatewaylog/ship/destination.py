@@ -1,0 +1,78 @@
+"""What a destination is: it prepares a batch, and sends what it prepared until it is taken.
+
+`prepare` turns records into the very bytes that are sent, so that a batch that is tried again is
+byte for byte the same. `send` returns when the destination said yes; what it raises decides what
+becomes of the batch:
+
+TryAgain   it may be taken later: down, busy, too slow
+Refused    it will never be taken: for dead letters
+ShipError  no batch will be taken until somebody changes something: wrong token, wrong address
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gatewaylog.ship.records import Record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The most that one batch holds: bytes of lines, and how many of them."""
+
+    size: int = 512 * 1024
+    events: int = 2000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A record that was refused for good, and why."""
+
+    record: Record
+    reason: str
+
+
+class TryAgain(Exception):
+    """Not taken now. `after` is how many seconds the destination asks for, if it does; the first
+    `taken` records of the batch were taken, and are not sent again.
+    """
+
+    def __init__(self, reason: str, *, after: float | None = None, taken: int = 0) -> None:
+        super().__init__(reason)
+        self.after = after
+        self.taken = taken
+
+
+class Refused(Exception):
+    """Refused for good. `at` is the record that is to blame, those before it were taken and those
+    behind it not looked at; None: it is not known which is, so that halves are tried.
+    """
+
+    def __init__(self, reason: str, *, at: int | None = None) -> None:
+        super().__init__(reason)
+        self.at = at
+
+
+class Destination(Protocol):
+    """Where records go. `limits` bound a batch."""
+
+    limits: Limits
+
+    def prepare(self, records: Sequence[Record]) -> Any:
+        """Return what is sent for these records; does nothing else."""
+
+    def send(self, prepared: Any) -> Sequence[tuple[int, str]]:
+        """Send, and return which records were refused though the others were taken, with reasons.
+
+        Raises TryAgain, Refused and ShipError.
+        """
+
+    def finish(self) -> None:
+        """Have the destination take all that was sent, where it acknowledges nothing; TryAgain."""
+
+    def close(self) -> None:
+        """Let go of connections. Never raises."""

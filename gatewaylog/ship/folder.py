@@ -1,0 +1,71 @@
+"""The files of one log: the live one and those that were rotated from it, by their first lines."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from gatewaylog.exceptions import ReaderError
+from gatewaylog.reader.sources import siblings
+from gatewaylog.ship.cursor import first_line
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from pathlib import Path
+
+_TICK = 100_000_000  # nanoseconds, many times what a file system's clock goes by
+_Seen = tuple[str, int, int, int]  # a name, an inode, a size, a time of change
+
+
+class Found(NamedTuple):
+    """A file's path and its inode."""
+
+    path: Path
+    inode: int
+
+
+class Folder:
+    """Where a log's files are. `files` are those that the last `scan` found, oldest first, under
+    the digests of their first lines; of a file and its packed copy only the file.
+    """
+
+    def __init__(self, log: Path) -> None:
+        self.log = log
+        self.files: dict[str, Found] = {}
+        self._firsts: dict[_Seen, str | None] = {}
+        self._scanned = 0  # when the folder had changed as it was last looked through
+
+    def is_changed(self, live: Collection[int]) -> bool:
+        """Tell whether a file may have come, gone, or have another name than at the last scan.
+
+        `live` has the inode of the file that was the live one then. A change within a tick of the
+        clock is not to be seen, so that a folder that changed just now is looked through again.
+        """
+        try:
+            if self.log.parent.stat().st_mtime_ns != self._scanned:
+                return True
+            return self.log.stat().st_ino not in live
+        except FileNotFoundError:
+            return bool(live)
+
+    def scan(self) -> None:
+        """Look which files there are. Raises ReaderError where one can't be read."""
+        began = time.time_ns()
+        self.files = {}
+        seen: dict[_Seen, str | None] = {}
+        folder = self.log.parent
+        changed = folder.stat().st_mtime_ns if folder.is_dir() else 0
+        for path in siblings(self.log) if changed else ():
+            try:
+                status = path.stat()
+                key = path.name, status.st_ino, status.st_size, status.st_mtime_ns
+                seen[key] = self._firsts[key] if key in self._firsts else first_line(path)
+            except (FileNotFoundError, ReaderError):
+                if path.exists():
+                    raise
+                changed = 0  # renamed meanwhile: to be looked through again
+                continue
+            if first := seen[key]:
+                self.files.setdefault(first, Found(path, status.st_ino))
+        self._firsts = seen
+        self._scanned = changed if began - changed > _TICK else 0

@@ -1,0 +1,45 @@
+"""A shipper run to its end: what it holds is let go whatever happens."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from gatewaylog.ship.settings import Settings, destination_of
+from gatewaylog.ship.shipper import Pace, Shipper
+from gatewaylog.ship.state import State
+from gatewaylog.ship.trail import QUIET, Trail
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from gatewaylog.ship.stopping import Stop
+
+_STANDARD = Pace()
+
+
+def ship(
+    settings: Settings,
+    logs: Sequence[Path],
+    folder: Path,
+    stopped: Stop,
+    *,
+    once: bool = False,
+    pace: Pace = _STANDARD,
+    quiet: float = QUIET,
+) -> None:
+    """Deliver `logs` with the state in `folder`, until `stopped`; with `once` to their end.
+
+    Raises ShipError and ReaderError.
+    """
+    with contextlib.ExitStack() as closing:
+        destination = closing.enter_context(contextlib.closing(destination_of(settings)))
+        state = closing.enter_context(contextlib.closing(State(folder, settings.to)))
+        trail = closing.enter_context(
+            contextlib.closing(Trail(logs, state.checkpoint.positions, quiet=quiet))
+        )
+        paths = tuple(str(log.absolute()) for log in logs)
+        state.save(replace(state.checkpoint, logs=paths))
+        Shipper(destination, trail, state, stopped, pace).run(once=once)
