@@ -28,11 +28,11 @@ _DAY = (
 )
 _SECOND = rf"[12][0-9]{{3}}-{_DAY}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
 _OFFSET = r"[+-](?:0[0-9]|1[0-4])[0-5][0-9]"
-_PREFIX = r" \[[^\]\n]*+\]\[[^\]\n]*+\]\{[^}\n]*+\}\[[^\]\n]*+\] [^\s]++ ++"
+PREFIX = r" \[[^\]\n]*+\]\[[^\]\n]*+\]\{[^}\n]*+\}\[[^\]\n]*+\] [^\s]++ ++"
 # A text might go on behind the line's end: `taken` notices. Leaving the line feed out of the set
 # would take twice the time.
-_VALUES = {str: '[^"]*+', int: "(?:[0-9]++|null)", float: r"(?:[0-9]++(?:\.[0-9]++)?+|null)"}
-_AFTER = r"(?:, (?=[A-Za-z_])|(?=\n|\Z))"
+VALUES = {str: '[^"]*+', int: "(?:[0-9]++|null)", float: r"(?:[0-9]++(?:\.[0-9]++)?+|null)"}
+AFTER = r"(?:, (?=[A-Za-z_])|(?=\n|\Z))"
 
 
 class Taken(NamedTuple):
@@ -56,18 +56,18 @@ class Columns:
         numbers = count(1 + 2 * bool(time) + (time == "ms"))
         expression = "|".join(self._layout(layout, names, numbers) for layout in LAYOUTS)
         self._expression = re.compile(
-            f"^(){_stamp(time)}{_PREFIX}(?:{expression})$|^(.+)$".encode(), re.MULTILINE
+            f"^(){stamp_expression(time)}{PREFIX}(?:{expression})$|^(.+)$".encode(), re.MULTILINE
         )
 
     def _layout(self, layout: Layout, names: Collection[str], numbers: Iterator[int]) -> str:
-        pairs = [(field.key, _VALUES[field.kind]) for field in (*layout.fields, WRITER, SEQ)]
+        pairs = [(field.key, VALUES[field.kind]) for field in (*layout.fields, WRITER, SEQ)]
         pairs.insert(layout.before_name, ("Event", layout.name))
         parts = []
         for key, value in pairs:
             if key in names:
                 self._places.append((key, next(numbers)))
             text = f"({value})" if key in names else value
-            pair = f'{key}="{text}"{_AFTER}'
+            pair = f'{key}="{text}"{AFTER}'
             parts.append(pair if key == "Event" else f"(?:{pair})?+")
         return "".join(parts)
 
@@ -104,7 +104,8 @@ class Columns:
         return (whole * 1000 + int(parts[0])) / 1000 if parts else whole
 
 
-def _stamp(time: str) -> str:
+def stamp_expression(time: str) -> str:
+    """Return the expression of a line's time, of which so much is a group; see `Columns`."""
     second, part, offset = _SECOND, "[0-9]{3}", _OFFSET
     if time:
         second, offset = f"({second})", f"({offset})"
