@@ -7,7 +7,7 @@ import tomllib
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from gatewaylog.cli.verbs import WrongCall
 from gatewaylog.exceptions import ConfigurationError
@@ -95,34 +95,55 @@ def _expanded(value: object, file: Path, where: str) -> str:
     return value
 
 
-def sources_of(options: Namespace, verb: str) -> list[Source]:
-    """Find the logs of FILE… and --config; the gateway's own log with all that were rotated."""
+class Named(NamedTuple):
+    """Paths of logs as they were given; with `rotated` a file brings those that were rotated."""
+
+    paths: tuple[str, ...]
+    rotated: bool = False
+
+    def sources(self) -> list[Source]:
+        """Find the logs. Raises ReaderError."""
+        return find(self.paths, rotated=self.rotated)
+
+
+def named(options: Namespace, verb: str) -> Named:
+    """Return FILE…, else the log of --config with all that were rotated. Raises WrongCall."""
     if options.file:
-        return find(options.file)
+        return Named(tuple(options.file))
     path = configured(options).path or next(filter(os.path.exists, USUAL), "")
     if not path:
         raise WrongCall(f"{verb}: which FILE? There is no gateway.toml here, nor {USUAL[0]}")
     if path == "-":
         raise WrongCall(f"{verb}: which FILE? The gateway's log goes to its standard output")
-    return find(path, rotated=True)
+    return Named((path,), rotated=True)
 
 
-def sources_asked(options: Namespace, verb: str, names: Iterable[str]) -> dict[str, list[Source]]:
-    """Find the logs of a query that asks for the indexes `names`; the key is the index, or empty.
+def sources_of(options: Namespace, verb: str) -> list[Source]:
+    """Find the logs of FILE… and --config; the gateway's own log with all that were rotated."""
+    return named(options, verb).sources()
+
+
+def named_by(options: Namespace, verb: str, indexes: Iterable[str]) -> dict[str, Named]:
+    """Return the logs of a query that asks for `indexes`; the key is the index, or empty.
 
     FILE… is searched whatever the query says. An index that is not known means the logs that are
     read without one.
     """
-    known = {} if options.file else configured(options).indexes if names else {}
-    found: dict[str, list[Source]] = {}
-    for name in names:
+    known = {} if options.file else configured(options).indexes if indexes else {}
+    found: dict[str, Named] = {}
+    for name in indexes:
         matching = [index for index in known if fnmatchcase(index.lower(), name.lower())]
         for index in matching:
-            found[index] = find(known[index])
+            found[index] = Named(known[index])
         if not matching:
-            found.setdefault("", sources_of(options, verb))
+            found.setdefault("", named(options, verb))
             notice(f"no index {name!r} in gateway.toml: {_instead(options)} searched")
-    return found or {"": sources_of(options, verb)}
+    return found or {"": named(options, verb)}
+
+
+def sources_asked(options: Namespace, verb: str, names: Iterable[str]) -> dict[str, list[Source]]:
+    """Find the logs of a query that asks for the indexes `names`; see `named_by`."""
+    return {index: logs.sources() for index, logs in named_by(options, verb, names).items()}
 
 
 def _instead(options: Namespace) -> str:

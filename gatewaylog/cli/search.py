@@ -6,9 +6,8 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from gatewaylog.cli import logs
+from gatewaylog.cli import logs, span
 from gatewaylog.cli.output.choosing import OUTPUTS, refuse_parquet
-from gatewaylog.cli.verbs import TIME, WrongCall
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -47,8 +46,7 @@ def configure_output(parser: Parser) -> None:
         default="auto",
         help="auto: a table or chart on a terminal, ndjson elsewhere",
     )
-    parser.add_argument("--since", metavar=TIME, help="from this time on")
-    parser.add_argument("--until", metavar=TIME, help="up to this time, not with it")
+    span.configure(parser)
 
 
 def run(options: Namespace) -> int:
@@ -90,20 +88,8 @@ def planned(query: str, options: Namespace, now: float | None = None) -> Plan:
     return compile_query(
         query,
         now=now,
-        earliest=_moment(options, "since", now),
-        latest=_moment(options, "until", now),
+        **span.span_of(options, now)._asdict(),
     )
-
-
-def _moment(options: Namespace, name: str, now: float) -> float | None:
-    from gatewaylog.search import QueryError, moment
-
-    text = getattr(options, name)
-    try:
-        return None if text is None else moment(text, now)
-    except QueryError as error:
-        known = f"; known: {', '.join(error.known)}" if error.known else ""
-        raise WrongCall(f"--{name} {text}: {error.message}{known}") from None
 
 
 def _show_unread(entry: Entry) -> None:

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 from gatewaylog.events import IncomingRequest, RequestComplete, RequestError
 from gatewaylog.formats import Line
 from gatewaylog.reader.blocks import blocks_of
-from gatewaylog.reader.exchanges import Exchange, Pairing
+from gatewaylog.reader.exchanges import Pairing
 from gatewaylog.reader.files import find
 from gatewaylog.reader.lines import entries_in
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from gatewaylog.events import Event
+    from gatewaylog.reader.exchanges import Exchange
     from gatewaylog.reader.lines import Entry
     from gatewaylog.reader.sources import Source
 
@@ -33,36 +34,82 @@ def find_exchanges(
     It is a MessageID (of either event, with or without `urn:uuid:`, its first eight characters or
     more), a RequestID or a TraceID; the last two may be those of several exchanges. What is a
     double stands by itself. Raises ReaderError as `find` does.
+    """
+    return exchanges_in(find_entries(identity, find(paths)))
+
+
+def find_entries(
+    identity: str,
+    sources: Sequence[Source],
+    *,
+    on_unread: Callable[[Entry], object] | None = None,
+) -> list[Entry]:
+    """Return the lines of the exchanges that `identity` is an id of, in the order of the sources.
 
     Logs are read newest first, so that a terminal event names its INCOMING_REQUEST before that is
-    met; only lines that hold the bytes looked for are parsed.
+    met; only lines that hold the bytes looked for are parsed. Of those `on_unread` is given what
+    can't be read.
     """
-    wanted = _Wanted(identity)
-    found = [line for source in reversed(find(paths)) for line in wanted.lines_of(source)]
-    return _exchanges(found[::-1])
+    wanted = _Wanted(identity, on_unread)
+    return [entry for source in reversed(sources) for entry in wanted.entries_of(source)][::-1]
+
+
+def exchanges_in(entries: Iterable[Entry]) -> list[Exchange]:
+    """Put the exchanges together, in the order of time; what is a double stands by itself."""
+    pairing = Pairing()
+    lines = [entry.line for entry in entries]
+    added = (pairing.add(line) for line in lines if isinstance(line, Line))
+    whole = [exchange for exchange in added if exchange is not None]
+    doubles = [orphan.exchange for orphan in pairing.orphans() if orphan.fault == "double"]
+    found = [*whole, *pairing.unended(), *doubles]
+    return sorted(found, key=lambda exchange: exchange.lines[0].time)
+
+
+def find_ends(identities: Iterable[str], sources: Sequence[Source]) -> dict[str, Line]:
+    """Return the terminal events that refer to these MessageIDs, as far as they are there."""
+    missing = {identity.removeprefix(_URN).encode(): identity for identity in identities}
+    found: dict[str, Line] = {}
+    for block in (block for source in sources for block in blocks_of(source) if missing):
+        if not any(needle in block.raw for needle in missing):
+            continue
+        for entry in entries_in(block):
+            if any(needle in entry.raw for needle in missing) and isinstance(entry.line, Line):
+                linked = _linked(entry.line.event) or ""
+                needle = linked.removeprefix(_URN).encode()
+                if needle in missing:
+                    found[missing.pop(needle)] = entry.line
+    return found
+
+
+def _linked(event: Event) -> str | None:
+    return event.response_to if isinstance(event, (RequestComplete, RequestError)) else None
 
 
 class _Wanted:
     """The ids that are looked for; more become known as lines are found."""
 
-    def __init__(self, identity: str) -> None:
+    def __init__(self, identity: str, on_unread: Callable[[Entry], object] | None) -> None:
+        self._on_unread = on_unread
         self._identity = identity.removeprefix(_URN)
         self._linked: set[str] = set()
         self._needles = {max(_PLAIN.findall(self._identity), key=len, default="").encode()}
 
-    def lines_of(self, source: Source) -> Iterator[Line]:
+    def entries_of(self, source: Source) -> Iterator[Entry]:
         """Yield the lines of a source that belong to it, last first."""
         for block in blocks_of(source, newest_first=True):
             if any(needle in block.raw for needle in self._needles):
                 for entry in reversed(entries_in(block)):
                     yield from self._matching(entry)
 
-    def _matching(self, entry: Entry) -> Iterator[Line]:
+    def _matching(self, entry: Entry) -> Iterator[Entry]:
         if not any(needle in entry.raw for needle in self._needles):
             return
         line = entry.line
-        if isinstance(line, Line) and self._takes(line.event):
-            yield line
+        if isinstance(line, Line):
+            if self._takes(line.event):
+                yield entry
+        elif self._on_unread is not None:
+            self._on_unread(entry)
 
     def _takes(self, event: Event) -> bool:
         if not isinstance(event, (IncomingRequest, RequestComplete, RequestError)):
@@ -91,11 +138,3 @@ class _Wanted:
         return bare == self._identity or (
             len(self._identity) >= _SHORTEST and bare.startswith(self._identity)
         )
-
-
-def _exchanges(lines: list[Line]) -> list[Exchange]:
-    pairing = Pairing()
-    whole = [exchange for line in lines if (exchange := pairing.add(line)) is not None]
-    doubles = [orphan.exchange for orphan in pairing.orphans() if orphan.fault == "double"]
-    found = [*whole, *pairing.unended(), *doubles]
-    return sorted(found, key=lambda exchange: exchange.lines[0].time)

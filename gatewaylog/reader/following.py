@@ -5,6 +5,7 @@ The standard library has no inotify, so files are looked at twenty times a secon
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from pathlib import Path
@@ -17,7 +18,6 @@ from gatewaylog.reader.sources import Identity, asking, identity_of, siblings
 from gatewaylog.reader.times import time_of
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Generator, Iterable, Iterator
     from typing import Self
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 EVERY = 0.05  # seconds between two looks
 _LINGER = 60.0  # seconds without a line after which a renamed file is let go
 _MOST_FORMER = 64
+_GLOB_EVERY = 1.0  # seconds
 _TICK = 100_000_000  # nanoseconds, many times what a file system's clock goes by
 
 
@@ -43,8 +44,9 @@ def follow(
 class Follower:
     """Follows logs by their names, each through its rotations.
 
-    `paths` are files (one that is not there is waited for) and folders (the live logs in them).
-    Reading begins with the `last` lines of each file, None: with its first. A line is given when
+    `paths` are files (one that is not there is waited for), folders and globs (the live logs in
+    them; those that appear there later are read from their first line on). Reading begins with the
+    `last` lines of each file, None: with its first. A line is given when
     its line feed is written. The rest of a renamed file comes before what the new one holds, and
     the renamed one is watched for a minute more, as other writers may hold it still; one that was
     rotated twice between two looks is found by its name. A cut file begins anew.
@@ -62,7 +64,10 @@ class Follower:
     ) -> None:
         self._every = every
         self._stopped = threading.Event()
-        self._logs = [_Log(Path(path), last) for path in live_logs(paths)]
+        several = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
+        self._places = [_Place(os.fspath(path)) for path in several]
+        names = [name for place in self._places for name in place.appeared()]
+        self._logs = {name: _Log(Path(name), last) for name in names}
 
     def __enter__(self) -> Self:
         return self
@@ -79,8 +84,19 @@ class Follower:
 
     def poll(self) -> Iterator[Entry]:
         """Yield the lines that were ended since the last look; to be iterated to its end."""
-        for log in self._logs:
+        for place in self._places:
+            for name in place.appeared():
+                if name not in self._logs:
+                    self._logs[name] = _Log(Path(name), None)
+        for log in self._logs.values():
             yield from log.fresh()
+
+    @property
+    def places(self) -> dict[str, tuple[Identity, int] | None]:
+        """For each log by its name: the file, and the byte that its next line begins with; None
+        where it is not there.
+        """
+        return {name: log.place for name, log in self._logs.items()}
 
     def stop(self) -> None:
         """End the iteration; from any thread or a signal's handler."""
@@ -88,8 +104,44 @@ class Follower:
 
     def close(self) -> None:
         """Let go of all files."""
-        for log in self._logs:
+        for log in self._logs.values():
             log.close()
+
+
+class _Place:
+    """A path as it was given, in which logs may appear if it is a folder or a glob."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._changed = 0  # when the folder had changed as it was looked through
+        self._looked = float("-inf")
+        self._is_file = False
+
+    def appeared(self) -> list[str]:
+        """Return the live logs in it where there may be others than at the last look."""
+        if self._is_file or not self._may_differ():
+            return []
+        try:
+            names = live_logs(self._path)
+        except ReaderError:
+            return []  # nothing there yet
+        self._is_file = names == [self._path]
+        return names
+
+    def _may_differ(self) -> bool:
+        """Look at a folder when it changed, at a glob every second: it may go into any folder."""
+        now = time.monotonic()
+        if now - self._looked >= _GLOB_EVERY:
+            self._looked = now
+            return True
+        try:
+            changed = Path(self._path).stat().st_mtime_ns
+        except OSError:
+            return False
+        if changed == self._changed:
+            return False
+        self._changed = changed if time.time_ns() - changed > _TICK else 0
+        return True
 
 
 class _Log:
@@ -118,6 +170,10 @@ class _Log:
         if not self._path.parent.is_dir():
             return []
         return [other for other in siblings(self._path, packed=False) if other != self._path]
+
+    @property
+    def place(self) -> tuple[Identity, int] | None:
+        return (self._current.identity, self._current.place) if self._current else None
 
     def fresh(self) -> Iterator[Entry]:
         """Yield the lines that were ended since the last look."""

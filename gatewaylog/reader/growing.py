@@ -44,6 +44,11 @@ class GrowingFile(Numbered):
         self._counted = (0, 1)
         self._mark = os.pread(self._fd, min(_MARK, at), max(0, at - _MARK))
 
+    @property
+    def place(self) -> int:
+        """The byte that the first line begins with that was not given."""
+        return self._line
+
     def head(self) -> bytes:
         """Return its first bytes, in which its first line tells its time and its id."""
         return os.pread(self._fd, _MARK, 0)
