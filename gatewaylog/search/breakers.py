@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _MAJOR = "[]<>(){}|!;,'\"*\n\r \t&?+"
 _MINOR = "/:=@.-$#%\\_"
-_CODES = (
+CODES = (
     *("21", "26", "2526", "3B", "7C", "20", "2B", "3D"),
     *("2520", "5D", "5B", "3A", "0A", "2C", "28", "29"),
 )
@@ -26,17 +26,17 @@ _CLASS = re.escape(_MAJOR + _MINOR.replace("%", ""))
 _ALL = re.escape(_MAJOR + _MINOR)
 # A word can't begin inside a code: "20b" is no word of "a%20b", but "b" is.
 _BEFORE = (
-    rf"(?:(?<=[{_CLASS}])|(?<=%)(?!{'|'.join(_CODES)})|\A|"
-    + "|".join(f"(?<=%{code})" for code in _CODES)
+    rf"(?:(?<=[{_CLASS}])|(?<=%)(?!{'|'.join(CODES)})|\A|"
+    + "|".join(f"(?<=%{code})" for code in CODES)
     + ")"
 )
 _AFTER = rf"(?=[{_ALL}]|\Z)"
-_ANYTHING = rf"(?:(?!--|%(?:{'|'.join(_CODES)}))[^{re.escape(_MAJOR)}])*?"
+_ANYTHING = rf"(?:(?!--|%(?:{'|'.join(CODES)}))[^{re.escape(_MAJOR)}])*?"
 
 BREAKERS = frozenset(_MAJOR + _MINOR)
 _BYTES = frozenset((_MAJOR + _MINOR).encode())
 _BYTES_TEXT = (_MAJOR + _MINOR).encode()
-_LOW_CODES = tuple(code.lower().encode() for code in _CODES)
+_LOW_CODES = tuple(code.lower().encode() for code in CODES)
 _ENDINGS = tuple(b"%" + code for code in _LOW_CODES)
 
 
