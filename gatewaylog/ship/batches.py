@@ -29,15 +29,18 @@ class Batch:
     is_live: bool
 
 
-def batch_of(track: Track, block: Block, events: int) -> Batch:
-    """Make a batch of at most so many `events` from a block's begin."""
+def batch_of(track: Track, block: Block, events: int, number: int) -> Batch:
+    """Make a batch of at most so many `events` from a block's begin.
+
+    `number` is the first one's.
+    """
     entries = entries_in(block)
     end = block.offset + block.size
     if len(entries) > events:
         end = entries[events].offset
         entries = entries[:events]
     before = track.position
-    records = tuple(records_of(entries, before.nanoseconds))
+    records = tuple(records_of(entries, number, before.nanoseconds))
     last = _line_before(track, block, end)
     position = replace(
         before,

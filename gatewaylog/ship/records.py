@@ -2,42 +2,40 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from gatewaylog.events import LAYOUT_OF
-from gatewaylog.formats import Unparsed
-from gatewaylog.formats.line import pairs_of
-from gatewaylog.reader.times import time_of
+from gatewaylog.reader.times import clean, time_of
+from gatewaylog.search.rows import Row, row_reader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
-    from gatewaylog.formats.line import Value
     from gatewaylog.reader import Entry
 
 UNREAD = "UNREAD"  # stands for the event of a line that can't be read
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
+_NODE = re.compile(rb"\S{24,32} \[([^\]]*)\]")
+_NULL = "null"
+_read = row_reader()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """One line of a log.
 
-    `raw` is without its line feed, `file` and `offset` say where it stands (in bytes of what is
-    unpacked). `event` is the event's name, or UNREAD: such a line has no `fields`, and the time of
-    the line before it where it tells none. `nanoseconds` count since the epoch.
+    `raw` is without its line feed; `file` and `offset` say where it stands (in bytes of what is
+    unpacked), `number` how many lines were shipped before it. `row` is what it tells, None where it
+    can't be read: such a line has the time of the line before it where it tells none itself.
+    `nanoseconds` count since the epoch.
     """
 
     raw: bytes
     file: str
     offset: int
+    number: int
     nanoseconds: int
-    event: str
-    fields: Mapping[str, Value]
-    node: str = ""
+    row: Row | None
 
     @property
     def text(self) -> str:
@@ -45,47 +43,46 @@ class Record:
         return self.raw.decode("utf-8", "backslashreplace")
 
     @property
-    def seconds(self) -> float:
-        """The line's time, in seconds since the epoch."""
-        return self.nanoseconds / 1e9
+    def event(self) -> str:
+        """The event's name, or UNREAD."""
+        return self.of("Event") or UNREAD
+
+    @property
+    def node(self) -> str:
+        """The node of the line's prefix, empty where it has none."""
+        found = _NODE.match(self.raw)
+        return sendable(found[1].decode("utf-8", "surrogateescape")) if found else ""
 
     def of(self, key: str) -> str:
         """Return a field as text, empty where the line has none."""
-        value = self.fields.get(key)
-        return "" if value is None else sendable(str(value))
+        value = self.row.fields.get(key, "") if self.row else ""
+        return "" if value == _NULL else sendable(value)
+
+    def fields(self) -> Iterator[tuple[str, str]]:
+        """Yield the names and texts of all fields that have a value."""
+        for key in self.row.fields if self.row else ():
+            if value := self.of(key):
+                yield key, value
 
 
 def sendable(text: str) -> str:
     r"""Return text without lone surrogates, which no destination takes: `\udcff` instead."""
-    return text.encode("utf-8", "backslashreplace").decode()
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
-def records_of(entries: Iterable[Entry], before: int) -> Iterator[Record]:
-    """Yield what destinations take; `before` is the time of the line before, in nanoseconds."""
-    for entry in entries:
-        record = _record(entry, before)
-        before = record.nanoseconds
-        yield record
-
-
-def _record(entry: Entry, before: int) -> Record:
-    line = entry.line
-    if isinstance(line, Unparsed):
-        told = time_of(entry.raw)
-        return Record(
+def records_of(entries: Iterable[Entry], number: int, before: int) -> Iterator[Record]:
+    """Yield what destinations take: `number` is the first one's, `before` the time of the line
+    before it, in nanoseconds.
+    """
+    for at, entry in enumerate(entries, number):
+        row = _read(clean(entry.raw))
+        time = row.time if row else time_of(entry.raw)
+        before = before if time is None else round(time * 1e6) * 1000
+        yield Record(
             raw=entry.raw,
             file=entry.source.name,
             offset=entry.offset,
-            nanoseconds=before if told is None else round(told * 1e6) * 1000,
-            event=UNREAD,
-            fields={},
+            number=at,
+            nanoseconds=before,
+            row=row,
         )
-    return Record(
-        raw=entry.raw,
-        file=entry.source.name,
-        offset=entry.offset,
-        nanoseconds=(line.time - _EPOCH) // _MICROSECOND * 1000,
-        event=LAYOUT_OF[type(line.event)].name,
-        fields=dict(pairs_of(line.event, "full")),
-        node=line.node or "",
-    )

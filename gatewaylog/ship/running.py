@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from gatewaylog.ship.checkpoint import Checkpoint
     from gatewaylog.ship.stopping import Stop
 
 _STANDARD = Pace()
@@ -37,9 +38,12 @@ def ship(
     with contextlib.ExitStack() as closing:
         destination = closing.enter_context(contextlib.closing(destination_of(settings)))
         state = closing.enter_context(contextlib.closing(State(folder, settings.to)))
-        trail = closing.enter_context(
-            contextlib.closing(Trail(logs, state.checkpoint.positions, quiet=quiet))
-        )
+        trail = closing.enter_context(contextlib.closing(_trail(logs, state.checkpoint, quiet)))
         paths = tuple(str(log.absolute()) for log in logs)
         state.save(replace(state.checkpoint, logs=paths))
         Shipper(destination, trail, state, stopped, pace).run(once=once)
+
+
+def _trail(logs: Sequence[Path], checkpoint: Checkpoint, quiet: float) -> Trail:
+    shipped = checkpoint.delivered + checkpoint.dead
+    return Trail(logs, checkpoint.positions, number=shipped, quiet=quiet)

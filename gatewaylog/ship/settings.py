@@ -11,7 +11,7 @@ from gatewaylog.exceptions import ShipError
 if TYPE_CHECKING:
     from gatewaylog.ship.destination import Destination
 
-DESTINATIONS = ("command",)
+DESTINATIONS = ("loki", "splunk", "command")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,5 +41,11 @@ def destination_of(settings: Settings) -> Destination:
     """Return the destination; nothing is sent yet. Raises ShipError for what does not fit."""
     if settings.to not in DESTINATIONS:
         raise ShipError(f"there is no destination {settings.to!r}: {', '.join(DESTINATIONS)}")
-    module = importlib.import_module(f"gatewaylog.ship.{settings.to}")
+    try:
+        module = importlib.import_module(f"gatewaylog.ship.{settings.to}")
+    except ModuleNotFoundError as error:
+        needed = (error.name or "").partition(".")[0]
+        raise ShipError(
+            f"{settings.to} needs {needed}, which is not installed: pip install 'gatewaylog[ship]'"
+        ) from None
     return cast("Destination", module.made(settings))

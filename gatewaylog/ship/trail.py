@@ -40,16 +40,23 @@ class Gap:
 class Trail:
     """The files of logs, read on from `positions`. Raises ReaderError for what can't be read.
 
-    `gaps` gathers what was found missing; who takes them empties it.
+    `number` is how many lines were shipped before. `gaps` gathers what was found missing; who takes
+    them empties it.
     """
 
     def __init__(
-        self, logs: Iterable[Path], positions: Iterable[Position], *, quiet: float = QUIET
+        self,
+        logs: Iterable[Path],
+        positions: Iterable[Position],
+        *,
+        number: int = 0,
+        quiet: float = QUIET,
     ) -> None:
         self.gaps: list[Gap] = []
         self._folders = [Folder(log) for log in logs]
         self._quiet = quiet
         self._tracks = {found.first: Track(position=found) for found in positions}
+        self._number = number
         self._turn = 0
 
     @property
@@ -80,7 +87,7 @@ class Trail:
         if track is None or track.position.offset != begin or not self._is_ready(track):
             return None
         block = track.lines(end - begin, whole=False)
-        return batch_of(track, block, block.size) if block else None
+        return batch_of(track, block, block.size, self._number) if block else None
 
     def behind(self) -> Iterator[Track]:
         """Yield the files that are not known to be delivered whole, open."""
@@ -92,6 +99,7 @@ class Trail:
     def passed(self, batch: Batch) -> tuple[Position, ...]:
         """Take a batch for delivered; return the positions that are true then."""
         self._tracks[batch.position.first].position = batch.position
+        self._number += len(batch.records)
         return self.positions
 
     def _look(self) -> None:
@@ -141,10 +149,10 @@ class Trail:
         if track.position.over or not self._is_ready(track):
             return None
         if block := track.lines(limits.size, whole=True):
-            return batch_of(track, block, limits.events)
+            return batch_of(track, block, limits.events, self._number)
         if track.is_over(self._quiet):
             if block := track.lines(limits.size, whole=False):
-                return batch_of(track, block, limits.events)
+                return batch_of(track, block, limits.events, self._number)
             if damage := track.damage:
                 self._lose(track, damage)
             track.finish()
