@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gatewaylog.search.clickhouse_conditions import ANY_ROW, Condition, both, column, condition
-from gatewaylog.search.clickhouse_table import FIRST, LAST
+from gatewaylog.search.clickhouse_table import FIRST, LAST, tick_of
 from gatewaylog.search.commands.filtering import Head
 from gatewaylog.search.gathering import gathering_of
 from gatewaylog.search.parser import leaves
@@ -124,7 +124,7 @@ def _first_from(moment: float) -> int:
     """Return the first whole microsecond that is not before `moment`, as rows' times are told."""
     if not math.isfinite(moment):
         return LAST if moment > 0 else FIRST
-    tick = math.floor(moment * 1_000_000) - 2
+    tick = tick_of(moment) - 2
     while tick / 1_000_000 < moment:
         tick += 1
     return tick

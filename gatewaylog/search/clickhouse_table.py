@@ -79,11 +79,17 @@ def record_of(row: Row, position: int, source: str = "") -> bytes:
 
 def can_hold(row: Row) -> bool:
     """Tell whether the row's time is one that DateTime64 has: of the years 1900 to 2299."""
-    return FIRST <= row.time * 1_000_000 < LAST
+    return FIRST <= tick_of(row.time) < LAST
+
+
+def tick_of(moment: float) -> int:
+    """Return the whole microsecond nearest to `moment`, which a product of doubles may miss."""
+    over, under = moment.as_integer_ratio()
+    return (2_000_000 * over + under) // (2 * under)
 
 
 def _stamp(moment: float) -> str:
-    written = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=round(moment * 1_000_000))
+    written = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=tick_of(moment))
     return written.strftime("%Y-%m-%d %H:%M:%S.%f")
 
 

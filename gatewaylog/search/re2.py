@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from gatewaylog.search.breakers import BREAKERS, CODES
 
+_PLAIN = frozenset(" _/:=,@%&#;<>!~'\"")  # signs that mean themselves, in classes too
 _LOW_CODES = tuple(code.lower() for code in CODES)
 
 
 def quoted(text: str) -> str:
     """Return the expression for ASCII `text` itself."""
-    return "".join(letter if letter.isalnum() else f"\\x{ord(letter):02x}" for letter in text)
+    return "".join(
+        letter if letter.isalnum() or letter in _PLAIN else f"\\x{ord(letter):02x}"
+        for letter in text
+    )
 
 
 def any_case(text: str) -> str:
