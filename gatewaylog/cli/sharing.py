@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from gatewaylog.exceptions import ReaderError
 from gatewaylog.reader import LONGEST, between, blocks_between, blocks_of, shares_of
 from gatewaylog.reader.times import clean
-from gatewaylog.search import compile_query, gathering_of
+from gatewaylog.search import Gathering, Together, compile_query, gathering_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import tzinfo
 
     from gatewaylog.reader import Block, Source
-    from gatewaylog.search import Gathering, Plan, Result
+    from gatewaylog.search import Plan, Result
+    from gatewaylog.search.stream import Setting
 
 SHARE = 16 * 1024 * 1024  # bytes: a fraction of a second's work, so that all end together
 WORTH = 64 * 1024 * 1024  # bytes from which on processes gain more than their start takes
@@ -28,34 +29,41 @@ _MOST = 8  # processes: each takes 20 MB
 
 
 class Shared:
-    """A query over `sources` by index, read in parts by as many processes as pay.
+    """A query, or several in one pass, over `sources` by index, read in parts by as many processes
+    as pay.
 
     `unread` counts, once the result's rows are drawn, the lines that can't be read.
     """
 
     def __init__(
         self,
-        gathering: Gathering,
+        gathering: Gathering | Sequence[Gathering],
         sources: Mapping[str, Sequence[Source]],
         *,
         workers: int | None = None,
         share: int = SHARE,
     ) -> None:
         self.unread = 0
-        self._gathering = gathering
+        gatherings = [gathering] if isinstance(gathering, Gathering) else gathering
+        self._together = Together(gatherings)
         self._sources = sources
         self._workers = workers
         self._share = share
 
     def result(self) -> Result:
         """Return what the query gives. Raises QueryError and ReaderError, also as rows come."""
-        return self._gathering.result(self._states())
+        (gathering,) = self._together.gatherings
+        return gathering.result(state for (state,) in self._states())
 
-    def _states(self) -> Iterator[object]:
+    def results(self) -> list[Result]:
+        """Return what each query gives. Raises QueryError and ReaderError, also as rows come."""
+        return self._together.results(self._states())
+
+    def _states(self) -> Iterator[list[Any]]:
         apart: list[_Part] = []
-        plan = self._gathering.plan
+        earliest, latest = self._together.earliest, self._together.latest
         for index, sources in self._sources.items():
-            for source in between(sources, plan.earliest, plan.latest):
+            for source in between(sources, earliest, latest):
                 parts = shares_of(source, self._share)
                 apart += [_Part(source, index, *part) for part in parts]
                 if not parts:
@@ -68,10 +76,10 @@ class Shared:
         for part in apart:
             yield self._gathered(part.blocks(), part.inside)
 
-    def _gathered(self, blocks: Iterable[Block], index: str) -> object:
-        state, unread = _gathered(self._gathering, blocks, index)
+    def _gathered(self, blocks: Iterable[Block], index: str) -> list[Any]:
+        states, unread = _gathered(self._together, blocks, index)
         self.unread += unread
-        return state
+        return states
 
     def _number_of_workers(self, parts: list[_Part]) -> int:
         if self._workers is not None:
@@ -80,22 +88,21 @@ class Shared:
             return 1
         return min(_processors(), _MOST, len(parts))
 
-    def _spread(self, parts: list[_Part], workers: int) -> Iterator[object]:
-        setting = self._gathering.plan.setting
-        query = _Query(setting.query, setting.now, setting.earliest, setting.latest, setting.zone)
+    def _spread(self, parts: list[_Part], workers: int) -> Iterator[list[Any]]:
+        queries = [_Query.of(each.plan.setting) for each in self._together.gatherings]
         # Spawned, as a fork takes over whatever threads and locks there are.
         with ProcessPoolExecutor(
             workers,
             mp_context=multiprocessing.get_context("spawn"),
             initializer=_begin,
-            initargs=(query,),
+            initargs=(queries,),
         ) as pool:
             try:
                 waiting = deque(pool.submit(_work, part) for part in parts)
                 while waiting:
-                    state, unread = waiting.popleft().result()
+                    states, unread = waiting.popleft().result()
                     self.unread += unread
-                    yield state
+                    yield states
             except BrokenProcessPool:
                 raise ReaderError("a process that read the log was killed") from None
             finally:
@@ -123,39 +130,42 @@ class _Query(NamedTuple):
     latest: float | None
     zone: tzinfo | None
 
+    @classmethod
+    def of(cls, setting: Setting) -> _Query:
+        return cls(setting.query, setting.now, setting.earliest, setting.latest, setting.zone)
+
     def plan(self) -> Plan:
         return compile_query(
             self.text, now=self.now, earliest=self.earliest, latest=self.latest, zone=self.zone
         )
 
 
-_begun: list[Gathering] = []  # the one query of a worker process
+_begun: list[Together] = []  # the queries of a worker process, together
 
 
-def _begin(query: _Query) -> None:
+def _begin(queries: list[_Query]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process ends the others
-    gathering = gathering_of(query.plan())
-    if gathering:
-        _begun.append(gathering)
+    gatherings = [gathering_of(query.plan()) for query in queries]
+    _begun.append(Together([each for each in gatherings if each]))
 
 
-def _work(part: _Part) -> tuple[Any, int]:
+def _work(part: _Part) -> tuple[list[Any], int]:
     return _gathered(_begun[0], part.blocks(), part.inside)
 
 
-def _gathered(gathering: Gathering, blocks: Iterable[Block], index: str) -> tuple[Any, int]:
-    before, cut = gathering.unread, _TooLong(gathering)
+def _gathered(together: Together, blocks: Iterable[Block], index: str) -> tuple[list[Any], int]:
+    before, cut = together.unread, _TooLong(together)
     also = {"index": index} if index else {}
-    state = gathering.state(cut.readable(blocks), clean=clean, also=also)
-    return state, gathering.unread - before + cut.number
+    states = together.states(cut.readable(blocks), clean=clean, also=also)
+    return states, together.unread - before + cut.number
 
 
 class _TooLong:
     """Counts lines that are too long to be read, and takes them out of blocks."""
 
-    def __init__(self, gathering: Gathering) -> None:
+    def __init__(self, together: Together) -> None:
         self.number = 0
-        self._passes = gathering.plan.prefilter.passes
+        self._passes = together.passes
 
     def readable(self, blocks: Iterable[Block]) -> Iterator[bytes]:
         for block in blocks:

@@ -12,6 +12,7 @@ from gatewaylog.search.prefilter import Prefilter
 from gatewaylog.search.query_error import QueryError
 from gatewaylog.search.rows import Row, row_of, row_reader
 from gatewaylog.search.timespan import moment
+from gatewaylog.search.together import Together
 
 __all__ = [
     "Gathering",
@@ -20,6 +21,7 @@ __all__ = [
     "QueryError",
     "Result",
     "Row",
+    "Together",
     "compile_query",
     "gathering_of",
     "moment",

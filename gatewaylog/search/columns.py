@@ -1,25 +1,25 @@
 """A few fields of many lines at once, by one expression for lines as the formats write them.
 
 Made from the layouts, it takes the wanted values out of a block and checks the rest of each line as
-`row_reader` does, which all other lines are left to. With equal values counted at once that takes a
-third of the time that a row for each line takes (benchmarks/search.py).
+`row_reader` does, which all other lines are left to. With equal values counted at once
+(`views`) that takes a third of the time that a row for each line takes (benchmarks/search.py).
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from itertools import count
-from typing import TYPE_CHECKING, NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from gatewaylog.events import LAYOUTS, SEQ, WRITER
 from gatewaylog.search.prefilter import parted
-from gatewaylog.search.rows import seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from gatewaylog.events import Layout
+    from gatewaylog.search.values import Number
 
 # A day that every month has, or that this one has; the 29th of February is left to row_reader.
 _DAY = (
@@ -29,32 +29,40 @@ _DAY = (
 _SECOND = rf"[12][0-9]{{3}}-{_DAY}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
 _OFFSET = r"[+-](?:0[0-9]|1[0-4])[0-5][0-9]"
 PREFIX = r" \[[^\]\n]*+\]\[[^\]\n]*+\]\{[^}\n]*+\}\[[^\]\n]*+\] [^\s]++ ++"
-# A text might go on behind the line's end: `taken` notices. Leaving the line feed out of the set
+# A text might go on behind the line's end: `Columns` notices. Leaving the line feed out of the set
 # would take twice the time.
 VALUES = {str: '[^"]*+', int: "(?:[0-9]++|null)", float: r"(?:[0-9]++(?:\.[0-9]++)?+|null)"}
 AFTER = r"(?:, (?=[A-Za-z_])|(?=\n|\Z))"
 
 
+Values: TypeAlias = tuple[bytes, ...]  # what the expression takes of a line, by group
+Found: TypeAlias = dict[str, list[Values]]  # by the name of the event
+
+
 class Taken(NamedTuple):
-    """What was taken of a line: its wanted fields, its time (0 where not wanted), and how often."""
+    """What was taken of a line: its wanted fields, its time (0 where not wanted), how often, and
+    the numbers of the fields that are measured, `_time` among them.
+    """
 
     fields: dict[str, str]
     time: float
     times: int
+    numbers: Mapping[str, Sequence[Number]] = MappingProxyType({})
 
 
 class Columns:
     """Takes the fields `names` of lines.
 
     `time` is "" where it is not wanted, "s" for the second that it lies in, "ms" for all of it.
+    `places` tells where a field stands among the values, by the name of the event; `stamp` where
+    the time does: its second, its milliseconds where they are wanted, its offset.
     """
 
     def __init__(self, names: Collection[str], time: str = "") -> None:
-        self._time = time
-        self._second_of = seconds()
-        self._places: list[tuple[str, int]] = []
-        numbers = count(1 + 2 * bool(time) + (time == "ms"))
-        expression = "|".join(self._layout(layout, names, numbers) for layout in LAYOUTS)
+        self.stamp = tuple(range(1, 3 + (time == "ms"))) if time else ()
+        self.places: dict[str, dict[str, int]] = {}
+        numbers, wanted = count(1 + len(self.stamp)), {"Event", *names}
+        expression = "|".join(self._layout(layout, wanted, numbers) for layout in LAYOUTS)
         self._expression = re.compile(
             f"^(){stamp_expression(time)}{PREFIX}(?:{expression})$|^(.+)$".encode(), re.MULTILINE
         )
@@ -62,34 +70,28 @@ class Columns:
     def _layout(self, layout: Layout, names: Collection[str], numbers: Iterator[int]) -> str:
         pairs = [(field.key, VALUES[field.kind]) for field in (*layout.fields, WRITER, SEQ)]
         pairs.insert(layout.before_name, ("Event", layout.name))
+        places = self.places[layout.name] = {}
         parts = []
         for key, value in pairs:
             if key in names:
-                self._places.append((key, next(numbers)))
+                places[key] = next(numbers)
             text = f"({value})" if key in names else value
             pair = f'{key}="{text}"{AFTER}'
             parts.append(pair if key == "Event" else f"(?:{pair})?+")
         return "".join(parts)
 
-    def taken(self, block: bytes) -> Iterator[Taken | bytes]:
-        """Yield what is taken of the lines of `block`, equal ones once, in no order.
+    def found(self, block: bytes) -> tuple[Found, list[bytes]]:
+        """Return what is taken of the lines of `block`, and those to be read in another way."""
+        block, others = parted(block, b"\\")
+        taken = self._taken(block)
+        others += [line for values in taken if (line := values[-1])]
+        found = {}
+        for name, places in self.places.items():
+            event = places["Event"]
+            found[name] = [values for values in taken if values[event]]
+        return found, others
 
-        A line that has to be read in another way comes as it is.
-        """
-        block, escaped = parted(block, b"\\")
-        yield from escaped
-        for values, number in Counter(self._found(block)).items():
-            if line := values[-1]:
-                yield from [line] * number
-            else:
-                fields = {
-                    name: values[at].decode("utf-8", "surrogateescape")
-                    for name, at in self._places
-                    if values[at]
-                }
-                yield Taken(fields, self._moment(values) if self._time else 0, number)
-
-    def _found(self, block: bytes) -> list[tuple[bytes, ...]]:
+    def _taken(self, block: bytes) -> list[Values]:
         found = self._expression.findall(block)
         lines = block.count(b"\n") + (block[-1:] not in {b"", b"\n"})
         if len(found) == lines:
@@ -97,11 +99,6 @@ class Columns:
         # Some are empty, or one was taken together with the next.
         each = (self._expression.fullmatch(line) for line in block.split(b"\n"))
         return [match.groups(b"") for match in each if match]
-
-    def _moment(self, values: tuple[bytes, ...]) -> float:
-        _, second, *parts, offset = values[: 3 + (self._time == "ms")]
-        whole = self._second_of(second + offset) or 0
-        return (whole * 1000 + int(parts[0])) / 1000 if parts else whole
 
 
 def stamp_expression(time: str) -> str:

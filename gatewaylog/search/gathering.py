@@ -7,26 +7,32 @@ order. Rows of equal values are then made once, and processes can share a log. T
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
-from gatewaylog.search.columns import Columns, Taken
+from gatewaylog.events import LAYOUTS
+from gatewaylog.search.commands.aggregators import Numbers
 from gatewaylog.search.commands.computing import Bin, Eval
 from gatewaylog.search.commands.extracting import Rex
 from gatewaylog.search.commands.filtering import Search, Where
 from gatewaylog.search.commands.shaping import Fields, Fillnull, Rename
 from gatewaylog.search.commands.timechart import Timechart
 from gatewaylog.search.matching import search_test
+from gatewaylog.search.measuring import measures_of
 from gatewaylog.search.parser import leaves
 from gatewaylog.search.plan import Plan, Result
 from gatewaylog.search.prefilter import without_words
-from gatewaylog.search.rows import row_reader
 from gatewaylog.search.stream import Command, Stream
-from gatewaylog.search.tree import Words
+from gatewaylog.search.together import Together
+from gatewaylog.search.tree import All, Words, fields_searched
+from gatewaylog.search.views import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from gatewaylog.search.columns import Taken
     from gatewaylog.search.stream import Setting
+    from gatewaylog.search.tree import Search as Searched
     from gatewaylog.search.values import Record
 
 State: TypeAlias = Any  # what a gathering command has of a part; it can be pickled
@@ -43,6 +49,9 @@ class Gatherer(Protocol):
 
     def gather(self, rows: Iterable[tuple[Record, int]], setting: Setting) -> State:
         """Return the state of records, each with how often it came."""
+
+    def merged(self, states: Iterable[State], setting: Setting) -> State:
+        """Return the one state that several make; they are used up for it."""
 
     def finish(self, states: Iterable[State], setting: Setting) -> Stream:
         """Return what the states of all parts make."""
@@ -62,12 +71,18 @@ class Gathering:
         self._singles = singles
         self._gatherer = gatherer
         self.time = _time_wanted(plan, singles, gatherer)
-        self._time = _time_needed(plan, self.time)
-        names = plan.reads or frozenset()
-        self.names = names - _DERIVED
-        self._columns = Columns(self.names, self._time)
-        self._read = row_reader(names)
-        self._test = search_test(without_words(plan.first))
+        self.names = (plan.reads or frozenset()) - _DERIVED
+        search = without_words(plan.first)
+        measures = measures_of(singles, gatherer, fields_searched(search))
+        self.wanted = Wanted(
+            names=self.names - measures,
+            events=_events(search),
+            time="" if "_time" in measures else self.time,
+            measures=tuple(sorted(measures)),
+            earliest=-math.inf if plan.earliest is None else plan.earliest,
+            latest=math.inf if plan.latest is None else plan.latest,
+        )
+        self._test = search_test(search)
         self._times = 1
 
     def state(
@@ -81,15 +96,28 @@ class Gathering:
 
         `clean` takes away what may stand before a line; each row has the fields `also`.
         """
-        return self._gathered(self._records(blocks, clean, also or {}))
+        alone = Together([self])
+        (state,) = alone.states(blocks, clean=clean, also=also)
+        self.unread += alone.unread
+        return state
 
-    def state_of(self, takings: Iterable[Taken], *, matched: bool = False) -> State:
+    def state_of(
+        self,
+        takings: Iterable[Taken],
+        *,
+        matched: bool = False,
+        also: Mapping[str, str] | None = None,
+    ) -> State:
         """Return what rows give that another engine has counted: of the plan's range, with the
         fields `names` and so much `time`.
 
         `matched`: they are known to match the search, of whose fields they need none then.
         """
-        return self._gathered(self._records_of(takings, {}, matched=matched))
+        return self._gathered(self._records_of(takings, also or {}, matched=matched))
+
+    def merged(self, states: Iterable[State]) -> State:
+        """Return the one state that several make; they are used up for it."""
+        return self._gatherer.merged(states, self.plan.setting)
 
     def _gathered(self, records: Iterator[Record]) -> State:
         stream = Stream(records)
@@ -107,14 +135,6 @@ class Gathering:
             stream = command.run(stream, setting)
         return Result(stream.columns, stream.rows, stream.kind, stream.axis)
 
-    def _records(
-        self, blocks: Iterable[bytes], clean: Callable[[bytes], bytes], also: Mapping[str, str]
-    ) -> Iterator[Record]:
-        within = _within(self.plan)
-        for block in blocks:
-            takings = (taken for taken in self._taken(block, clean) if within(taken.time))
-            yield from self._records_of(takings, also)
-
     def _records_of(
         self, takings: Iterable[Taken], also: Mapping[str, str], *, matched: bool = False
     ) -> Iterator[Record]:
@@ -124,18 +144,10 @@ class Gathering:
                 if self.time:
                     moment = taken.time
                     fields["_time"] = moment if moment % 1 else int(moment)
+                for name, numbers in taken.numbers.items():
+                    fields[name] = Numbers(numbers)  # type: ignore[assignment]
                 self._times = taken.times
                 yield fields
-
-    def _taken(self, block: bytes, clean: Callable[[bytes], bytes]) -> Iterator[Taken]:
-        for taken in self._columns.taken(self.plan.prefilter.kept(block)):
-            if isinstance(taken, Taken):
-                yield taken
-            elif row := self._read(clean(taken)):
-                moment = row.time if self._time == "ms" else row.time // 1
-                yield Taken(row.fields, moment, 1)
-            elif taken.strip():
-                self.unread += 1
 
 
 def gathering_of(plan: Plan) -> Gathering | None:
@@ -162,21 +174,15 @@ def _is_single(command: Command) -> bool:
     return isinstance(command, (Eval, Fields, Rename, Rex, Search, Where))
 
 
-def _within(plan: Plan) -> Callable[[float], bool]:
-    earliest, latest = plan.earliest, plan.latest
-    if earliest is None and latest is None:
-        return lambda _moment: True
-    return lambda moment: (
-        (earliest is None or earliest <= moment) and (latest is None or moment < latest)
+def _events(search: Searched) -> frozenset[str]:
+    """Return the names of the events of which lines may match."""
+    parts = search.parts if isinstance(search, All) else (search,)
+    tests = [search_test(part) for part in parts if fields_searched(part) == {"Event"}]
+    return frozenset(
+        layout.name
+        for layout in LAYOUTS
+        if all(test(b"", {"Event": layout.name}) for test in tests)
     )
-
-
-def _time_needed(plan: Plan, wanted: str) -> str:
-    """Return how much of a row's time is looked at where the query's range is tried as well."""
-    bounds = [bound for bound in (plan.earliest, plan.latest) if bound is not None]
-    if any(bound % 1 for bound in bounds):
-        return "ms"
-    return wanted or ("s" if bounds else "")
 
 
 def _time_wanted(plan: Plan, singles: tuple[Command, ...], gatherer: Gatherer) -> str:

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from gatewaylog.events import IncomingRequest, RequestComplete, RequestError
 from gatewaylog.formats import FORMATS, LineOptions
-from gatewaylog.search import gathering_of, row_reader
+from gatewaylog.search import Together, gathering_of, row_reader
 from gatewaylog.search.columns import Columns, Taken
+from gatewaylog.search.views import View, Wanted
 from tests.formats.arbitrary import events
 from tests.search.access_log import LINES, planned
 from tests.search.test_cases import CASES
@@ -180,16 +181,27 @@ SPLIT = (b'2017-05-26T09:00:00.000+0000 [AM][t]{l}[-] INFO  Event="INCOMING_REQU
 @example([b'2017-02-30T09:00:00.000+0000 [AM][t]{l}[-] INFO  Event="ERROR"'], "s")
 def test_values_are_taken_of_a_line_as_a_row_has_them(lines: list[bytes], time: str) -> None:
     read, found = row_reader(FIELDS), []
-    for taken in Columns(FIELDS, time).taken(b"\n".join(lines)):
-        if isinstance(taken, Taken):
-            found += [(sorted(taken.fields.items()), taken.time)] * taken.times
-        elif row := read(taken):
-            found.append((sorted(row.fields.items()), _part(row.time, time)))
+    takings, others = taken_of(b"\n".join(lines), FIELDS, time)
+    for taken in takings:
+        found += [(sorted(taken.fields.items()), taken.time)] * taken.times
+    for row in filter(None, map(read, others)):
+        found.append((sorted(row.fields.items()), _part(row.time, time)))
     rows = [row for row in map(read, lines) if row]
     expected = [(sorted(row.fields.items()), _part(row.time, time)) for row in rows]
     if not time:
         found, expected = [(fields, 0) for fields, _ in found], [(f, 0) for f, _ in expected]
     assert sorted(found) == sorted(expected)
+
+
+def taken_of(
+    block: bytes, names: tuple[str, ...], time: str = ""
+) -> tuple[list[Taken], list[bytes]]:
+    columns = Columns(names, time)
+    found, others = columns.found(block)
+    events = frozenset(columns.places)
+    view = View(columns, Wanted(names=frozenset(names), events=events, time=time))
+    view.add(found)
+    return list(view.takings()), others
 
 
 def _part(moment: float, time: str) -> float:
@@ -201,5 +213,56 @@ def test_lines_of_the_default_format_need_no_reading_one_by_one() -> None:
         _FORM.encode(RequestComplete(api="a", status_code=200, duration_ms=1.5), at / 7, "t")
         for at in range(100)
     ]
-    (taken,) = Columns(["API", "StatusCode"]).taken(b"".join(lines))
-    assert taken == Taken({"API": "a", "StatusCode": "200"}, 0, 100)
+    takings, others = taken_of(b"".join(lines), ("API", "StatusCode"))
+    assert takings == [Taken({"API": "a", "StatusCode": "200"}, 0, 100)]
+    assert not others
+
+
+TOGETHER = (
+    '* | stats min(_time) as a, max(_time) as b, count(eval(Event=="ERROR")) as c, dc(API) as d',
+    "Event!=INCOMING_REQUEST API=* | stats count, p50(DurationMs) as p, p99(DurationMs),"
+    " sum(BytesIn), avg(DurationMs), sum(DurationMs) by API",
+    "Event=ERROR | stats max(_time) as last by ERROR_MESSAGE",
+    "* | eval DurationMs=DurationMs*2 | stats sum(DurationMs) by API",
+    "* | fillnull value=7 DurationMs | chart avg(DurationMs) by API, StatusCode",
+    "DurationMs>2 | timechart span=1m median(DurationMs) by API",
+    "* | stats p50(DurationMs), max(DurationMs), p90(StatusCode) by StatusCode",
+    "earliest=1495800000 latest=1495805000.5 | stats count, max(_time), sum(DurationMs)",
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.one_of(usual_lines, arbitrary_lines, st.sampled_from(LINES)), max_size=25),
+    st.lists(st.integers(0, 1000), max_size=3),
+)
+def test_queries_over_one_pass_give_what_each_gives(lines: list[bytes], cuts: list[int]) -> None:
+    together = Together([gathering(query) for query in TOGETHER])
+    states = [together.states([b"\n".join(part) + b"\n"]) for part in parted(lines, cuts)]
+    results = together.results(map(pickle.loads, map(pickle.dumps, states)))
+    assert [shown(result) for result in results] == [in_order(query, lines) for query in TOGETHER]
+
+
+def test_more_than_is_kept_at_once_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gatewaylog.search.together._MOST", 3)
+    together = Together([gathering(query) for query in TOGETHER])
+    results = together.results([together.states(LINES)])
+    assert [shown(result) for result in results] == [in_order(query, LINES) for query in TOGETHER]
+
+
+def test_durations_are_no_part_of_what_is_compared() -> None:
+    found = [gathering(query).wanted for query in TOGETHER]
+    assert found[0].measures == ("_time",)
+    assert found[1].measures == ("BytesIn", "DurationMs")
+    assert found[1].events == {"REQUEST_COMPLETE", "ERROR", "LOG_LOSS"}
+    assert not any(each.measures for each in (found[3], found[4]))
+    assert found[6].measures == ()
+
+
+def test_queries_together_look_at_the_range_of_all() -> None:
+    bounds = (("earliest=1 latest=5", (1, 5)), ("earliest=3 latest=9", (1, 9)), ("*", (None, None)))
+    found = []
+    for query, expected in bounds:
+        found.append(gathering(f"{query} | stats count"))
+        together = Together(found)
+        assert (together.earliest, together.latest) == expected

@@ -13,6 +13,7 @@ from gatewaylog.search.commands.aggregators import (
     Average,
     Count,
     Deviation,
+    Numbers,
     Percentile,
     Sum,
 )
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from gatewaylog.search.stream import Setting
     from gatewaylog.search.values import Record, Value
 
-    Extract: TypeAlias = Callable[[Record], Value | bool | None]
+    Extract: TypeAlias = Callable[[Record], Value | Numbers | bool | None]
 
 AGGREGATORS: dict[str, Callable[[], Aggregator]] = {
     "count": Count,
@@ -87,6 +88,12 @@ class Aggregation:
         """Return what makes a fresh state."""
         share = self.share
         return AGGREGATORS[self.function] if share is None else lambda: Percentile(share)
+
+    def result(self, state: Aggregator) -> Value | None:
+        """Return what a state gives, also one that was made for another percentile."""
+        if self.share is not None and isinstance(state, Percentile):
+            return state.at(self.share)
+        return state.result()
 
     def extract(self, setting: Setting) -> Extract:
         """Return the function that takes from a record what is given; None and false are not."""

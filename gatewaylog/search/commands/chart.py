@@ -76,10 +76,17 @@ class Chart:
 
     def finish(self, states: Iterable[Cells], setting: Setting) -> Stream:
         """Return the chart that the cells of all parts make."""
+        return self._finished(self._together(states, setting))
+
+    def merged(self, states: Iterable[Cells], setting: Setting) -> Cells:
+        """Return the one state that several make; they are used up for it."""
+        return self._together(states, setting).state()
+
+    def _together(self, states: Iterable[Cells], setting: Setting) -> Grid:
         grid = Grid(self.aggregations, setting)
         for state in states:
             grid.absorb(state)
-        return self._finished(grid)
+        return grid
 
     def _grid(self, rows: Iterable[tuple[Record, int]], setting: Setting) -> Grid:
         grid = Grid(self.aggregations, setting)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self, TypeAlias
 
+from gatewaylog.search.commands.aggregators import OneByOne
 from gatewaylog.search.values import Value, number_of, order_of, texts_of, value_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from gatewaylog.search.values import Number, Record
 
@@ -25,6 +26,15 @@ class Least:
         for text in texts_of(value):
             kind, number, _ = order_of(text)
             self._take((kind, number, text if kind else ""))
+
+    def add_often(self, value: Value, record: Record, at: int, _times: int) -> None:
+        """Take each value: once is enough."""
+        self.add(value, record, at)
+
+    def add_numbers(self, numbers: Sequence[Number]) -> None:
+        """Take many at once."""
+        self.add(min(numbers), {}, 0)
+        self.add(max(numbers), {}, 0)
 
     def _take(self, key: tuple[int, Number, str]) -> None:
         if self.best is None or key < self.best:
@@ -67,6 +77,10 @@ class Distinct:
         else:
             self.texts.update(texts_of(value))
 
+    def add_often(self, value: Value, record: Record, at: int, _times: int) -> None:
+        """Take each value: once is enough."""
+        self.add(value, record, at)
+
     def merge(self, other: Self) -> None:
         """Take both."""
         self.texts |= other.texts
@@ -86,7 +100,7 @@ class Values(Distinct):
         return value_of(sorted(self.texts))
 
 
-class Listing:
+class Listing(OneByOne):
     """list: every value in the order of the stream, however many there are."""
 
     __slots__ = ("texts",)
@@ -110,7 +124,7 @@ class Listing:
 Rank: TypeAlias = "tuple[Number, int]"
 
 
-class Foremost:
+class Foremost(OneByOne):
     """first, last, earliest, latest: the value whose record ranks before all others."""
 
     __slots__ = ("_rank_of", "best")

@@ -59,11 +59,11 @@ class Top:
         rows = zip(stream.rows, repeat(1))
         return self.finish((self.gather(rows, setting) for _ in range(1)), setting)
 
-    def finish(self, states: Iterable[Counts], _setting: Setting) -> Stream:
+    def finish(self, states: Iterable[Counts], setting: Setting) -> Stream:
         """Return the table that the counts of all parts of the records make."""
         shown = ((self.countfield, self.showcount), (self.percentfield, self.showperc))
         extra = [name for name, wanted in shown if wanted]
-        return Stream(self._rows(states), (*self.by, *self.fields, *extra), "table")
+        return Stream(self._rows(states, setting), (*self.by, *self.fields, *extra), "table")
 
     def gather(self, rows: Iterable[tuple[Record, int]], _setting: Setting) -> Counts:
         """Return the counts of records, each with how often it came."""
@@ -77,11 +77,17 @@ class Top:
                 group[texts[split:]] += times
         return groups
 
-    def _rows(self, states: Iterable[Counts]) -> Iterator[Record]:
-        groups: Counts = {}
-        for state in states:
+    def merged(self, states: Iterable[Counts], _setting: Setting) -> Counts:
+        """Return the one state that several make; the first of them is used up for it."""
+        found = iter(states)
+        groups = next(found, {})
+        for state in found:
             for key, counts in state.items():
                 groups.setdefault(key, Counter()).update(counts)
+        return groups
+
+    def _rows(self, states: Iterable[Counts], setting: Setting) -> Iterator[Record]:
+        groups = self.merged(states, setting)
         for key in sorted(groups):
             yield from self._ranked(key, groups[key])
 

@@ -48,29 +48,53 @@ class Stats:
         """Tell whether parts of the records can be gathered in any order, and put together."""
         return all(part.divisible for part in self.aggregations)
 
-    def finish(self, states: Iterable[Groups], _setting: Setting) -> Stream:
+    def finish(self, states: Iterable[Groups], setting: Setting) -> Stream:
         """Return the table that the states of all parts make."""
         columns = (*self.by, *(part.name for part in self.aggregations))
-        return Stream(self._rows(states), columns, "table")
+        return Stream(self._rows(states, setting), columns, "table")
 
-    def _rows(self, states: Iterable[Groups]) -> Iterator[Record]:
-        groups: Groups = {}
-        for state in states:
+    def merged(self, states: Iterable[Groups], _setting: Setting) -> Groups:
+        """Return the one state that several make; the first of them is used up for it."""
+        found = iter(states)
+        groups = next(found, {})
+        for state in found:
             _absorb(groups, state)
+        return groups
+
+    def _rows(self, states: Iterable[Groups], setting: Setting) -> Iterator[Record]:
+        groups = self.merged(states, setting)
+        _, places = self._states()
         for _, (key, found) in sorted(groups.items(), key=lambda item: item[0]):
             record: Record = dict(zip(self.by, key, strict=True))
-            for part, aggregator in zip(self.aggregations, found, strict=True):
-                value = aggregator.result()
+            for part, place in zip(self.aggregations, places, strict=True):
+                value = part.result(found[place])
                 if value is not None:
                     record[part.name] = value
             yield record
+
+    def _states(self) -> tuple[list[Aggregation], list[int]]:
+        """Return the functions that have a state of their own, and at which place each has its
+        state: percentiles of one field share its numbers.
+        """
+        own: list[Aggregation] = []
+        places: list[int] = []
+        shared: dict[str, int] = {}
+        for part in self.aggregations:
+            place = len(own)
+            if part.share is not None and isinstance(part.argument, str):
+                place = shared.setdefault(part.argument, place)
+            if place == len(own):
+                own.append(part)
+            places.append(place)
+        return own, places
 
     def gather(self, rows: Iterable[tuple[Record, int]], setting: Setting) -> Groups:
         """Return the state of every group of records, each with how often it came."""
         if len(self.by) == 1 and all(part.argument is None for part in self.aggregations):
             return self._counted(rows)
-        makes = [part.make() for part in self.aggregations]
-        extracts = [part.extract(setting) for part in self.aggregations]
+        own, _ = self._states()
+        makes = [part.make() for part in own]
+        extracts = [part.extract(setting) for part in own]
         groups: Groups = {}
         if not self.by:
             groups[()] = (), [make() for make in makes]

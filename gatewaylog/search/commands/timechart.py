@@ -163,11 +163,23 @@ class Timechart:
 
     def finish(self, states: Iterable[tuple[Times, Cells]], setting: Setting) -> Stream:
         """Return the chart that the cells of all parts make."""
+        return self._finished(*self._together(states, setting), setting)
+
+    def merged(
+        self, states: Iterable[tuple[Times, Cells]], setting: Setting
+    ) -> tuple[Times, Cells]:
+        """Return the one state that several make; they are used up for it."""
+        grid, times = self._together(states, setting)
+        return times.state(), grid.state()
+
+    def _together(
+        self, states: Iterable[tuple[Times, Cells]], setting: Setting
+    ) -> tuple[Grid, TimeRows]:
         grid = Grid(self.aggregations, setting)
         times = TimeRows(grid, self.span, self.bins, setting)
         for state in states:
             times.absorb(*state)
-        return self._finished(grid, times, setting)
+        return grid, times
 
     def _grid(self, rows: Iterable[tuple[Record, int]], setting: Setting) -> tuple[Grid, TimeRows]:
         grid = Grid(self.aggregations, setting)
