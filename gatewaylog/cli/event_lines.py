@@ -1,4 +1,7 @@
-"""An event as one line that a person can read.
+"""An exchange or an event as one line that a person can read.
+
+What tells most comes first, so that it is seen on a narrow terminal: time, how it ended, how long
+it took, what was asked for; then the backend, what went wrong, the client, and the id for `show`.
 
 What stands in a log was sent by anyone: no character of it reaches the terminal that could do
 anything there but be seen.
@@ -12,10 +15,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from gatewaylog.cli.terminal import painted, printable
 from gatewaylog.events import IncomingRequest, LogLoss, RequestComplete, RequestError
 from gatewaylog.formats import Unparsed, parse_line
+from gatewaylog.reader.exchanges import Exchange
 
 if TYPE_CHECKING:
     from gatewaylog.cli.terminal import Colour
-    from gatewaylog.events import CallEvent, Event
+    from gatewaylog.events import CallEvent
     from gatewaylog.formats import Line
 
 _WIDEST_API = 32
@@ -54,7 +58,11 @@ class EventLines:
 
     def shown(self, line: Line) -> str:
         """Return a line that was read as one for a person."""
-        return self._joined(self._cells(line.time, line.event))
+        return self.exchange(Exchange(terminal=line))
+
+    def exchange(self, exchange: Exchange) -> str:
+        """Return how an exchange ended, or that it began, as one line."""
+        return self._joined(self._cells(exchange))
 
     def _joined(self, cells: list[_Cell]) -> str:
         return " ".join(cell.shown(colour=self._colour) for cell in cells).rstrip()
@@ -66,23 +74,25 @@ class EventLines:
             text = text[:_LONGEST_UNREAD] + "…"
         return [_Cell(f"? can't be read ({line.reason}):", colour="yellow"), _Cell(text)]
 
-    def _cells(self, time: datetime, event: Event) -> list[_Cell]:
+    def _cells(self, exchange: Exchange) -> list[_Cell]:
+        line = exchange.lines[-1]
+        event = line.event
         if isinstance(event, LogLoss):
-            return _loss(time, event)
+            return _loss(line.time, event)
         api = event.api or "-"
         self._api_width = max(self._api_width, min(len(api), _WIDEST_API))
         mark, colour = self._marks[type(event)]
         return [
-            _Cell(_clock(time), colour="dim"),
+            _Cell(_clock(line.time), colour="dim"),
             _Cell(mark, colour=colour),
-            _Cell(_short_id(event), 8, "dim"),
-            *_status_and_duration(event),
-            _Cell(event.remote_ip or "-", 15),
+            *_status_and_duration(exchange, event),
             _Cell(api, self._api_width, "bold"),
             _Cell(event.request_in_method or "-"),
             _Cell(event.request_in_url or "-"),
             *self._backend(event),
             *_remarks(event),
+            _Cell(event.remote_ip or "-", colour="dim"),
+            _Cell(_short_id(event), colour="dim"),
         ]
 
     def _backend(self, event: CallEvent) -> list[_Cell]:
@@ -130,14 +140,22 @@ def _short_id(event: CallEvent) -> str:
     return (linked or event.message_id or "-").removeprefix(_URN)[:8]
 
 
-def _status_and_duration(event: CallEvent) -> tuple[_Cell, _Cell]:
+def _status_and_duration(exchange: Exchange, event: CallEvent) -> tuple[_Cell, _Cell]:
     if isinstance(event, IncomingRequest):
         return _Cell("", 3), _Cell("", 9)
     status = event.status_code
     colour: Colour = (
         "green" if status is None or status < 400 else "red" if status > 499 else "yellow"
     )
-    return _Cell("-" if status is None else str(status), 3, colour), _duration(event.duration_ms)
+    shown = _Cell("-" if status is None else str(status), 3, colour)
+    return shown, _duration(_milliseconds(exchange, event))
+
+
+def _milliseconds(exchange: Exchange, event: RequestComplete | RequestError) -> float | None:
+    """Return how long it took, where the log does not tell, as WSO2's own, from its two lines."""
+    if event.duration_ms is not None or exchange.incoming is None or exchange.terminal is None:
+        return event.duration_ms
+    return (exchange.terminal.time - exchange.incoming.time).total_seconds() * 1000
 
 
 def _duration(milliseconds: float | None) -> _Cell:

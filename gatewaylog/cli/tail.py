@@ -1,53 +1,75 @@
-"""`gatewaylog tail [QUERY] [FILE…]`: the last events of logs, one readable line each."""
+"""`gatewaylog tail [QUERY] [FILE…]`: the last exchanges of logs, one readable line each."""
 
 from __future__ import annotations
 
 import contextlib
-import os
-import select
-import stat
 import sys
 from argparse import ArgumentTypeError
-from collections import deque
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from gatewaylog.cli import logs
-from gatewaylog.cli.event_lines import EventLines
-from gatewaylog.cli.growing import GrowingFile
-from gatewaylog.cli.terminal import printable, put_raw, wants_colour
+from gatewaylog.cli import logs, span
 from gatewaylog.cli.verbs import WrongCall
-from gatewaylog.cli.wanted import wanted_of
-from gatewaylog.notices import notice
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Iterable
-    from typing import BinaryIO
+    from collections.abc import Iterable, Iterator
 
+    from gatewaylog.cli.tailing import Tailing
     from gatewaylog.cli.verbs import Parser
-    from gatewaylog.cli.wanted import Wanted
+    from gatewaylog.search.values import Record
 
 EXAMPLE = """\
   gatewaylog tail -n 20 -f logs/api-access.log
   gatewaylog tail -f 'API=*Echo* StatusCode>=400'
+  gatewaylog tail --since -15m --output ndjson logs/
 
-A line shows: time; ▸ came in, ✓ complete or ✗ error; the id that links a call's events;
-status, duration, client, API, method, URL and the backend's; of an error its code, message
-and source. QUERY is the search of `gatewaylog search`, without commands; a word that may be
-a file is one. Without FILE: the log of gateway.toml here, else logs/api-access.log or
-api-access.log. - is standard input."""
+A line is an exchange: when it ended, ✓ complete or ✗ error, status, duration, API,
+method, URL → the backend's; of an error code, message and source; client, and an
+id for `gatewaylog show`. ▸ came in and has not ended: with -f that is shown after a
+second. QUERY is the search of `gatewaylog search`, without commands; a word that may
+be a file is one. Without FILE: the log of gateway.toml here with all that were
+rotated from it, else logs/api-access.log or api-access.log. - is standard input."""
 
-_STANDARD_INPUT = Path("-")
-_LOOK_EVERY = 100  # milliseconds
+_Shown = TypeVar("_Shown")
+OUTPUTS = ("auto", "table", "json", "ndjson", "csv", "raw")
+_LAST = 10
+_COLUMNS = (
+    "_time",
+    "Event",
+    "API",
+    "RequestInMethod",
+    "RequestInURL",
+    "RequestOutURL",
+    "StatusCode",
+    "Outcome",
+    "DurationMs",
+    "ErrorSource",
+    "ERROR_CODE",
+    "ERROR_MESSAGE",
+    "RemoteIP",
+    "MessageID",
+    "ResponseTo",
+)
 
 
 def configure(parser: Parser) -> None:
     """Add the verb's arguments."""
     logs.configure(parser)
-    parser.add_argument("-n", metavar="N", type=_count, default=10, help="show the last N (10)")
+    parser.add_argument(
+        "-n", metavar="N", type=_count, help=f"show the last N ({_LAST}; with --since all)"
+    )
     parser.add_argument("-f", "--follow", action="store_true", help="go on until Ctrl-C")
-    parser.add_argument("--raw", action="store_true", help="show the lines themselves")
+    parser.add_argument("--raw", action="store_true", help="show the log's lines themselves")
+    parser.add_argument(
+        "--output",
+        choices=OUTPUTS,
+        default="auto",
+        help="auto: readable lines, in a pipe too; raw: as --raw; else for programs",
+    )
+    span.configure(parser)
+    parser.add_argument(
+        "--unread", action="store_true", help="show the lines that can't be read, on standard error"
+    )
     parser.add_argument(
         "--no-colour", "--no-color", action="store_true", help="no colours on a terminal either"
     )
@@ -60,94 +82,81 @@ def _count(text: str) -> int:
 
 
 def run(options: Namespace) -> int:
-    """Show the events; with --follow until Ctrl-C or until the reader of the output leaves."""
+    """Show the exchanges; with --follow until Ctrl-C or until the reader of the output leaves."""
+    from gatewaylog.cli.feed import Feed
+    from gatewaylog.cli.tailing import Tailing
+    from gatewaylog.cli.unread import Unread
+    from gatewaylog.cli.wanted import wanted_of
+
+    output = _output(options)
     wanted = wanted_of(options)
-    paths = list(map(Path, options.file)) or [_usual(options)]
-    screen = _Screen(paths, options)
-    try:
-        with contextlib.ExitStack() as closing:
-            files = [_begun(path, options, screen, wanted, closing) for path in paths]
-            if options.follow:
-                _follow([file for file in files if file is not None], screen, wanted)
-    except KeyboardInterrupt:
-        if not options.follow:
-            raise
-    finally:
-        if screen.lines.unread:
-            notice(f"lines that could not be read: {screen.lines.unread}")
+    named = logs.named_by(options, "tail", wanted.indexes)
+    last = _LAST if options.n is None and options.since is None else options.n
+    unread = Unread(shown=options.unread)
+    with Feed(named, wanted.span, follow=options.follow) as feed:
+        wanted.index_of = feed.index_of
+        tailing = Tailing(feed, wanted, last, unread, follow=options.follow)
+        try:
+            _show(tailing, output, options)
+        except KeyboardInterrupt:
+            if not options.follow:
+                raise
+        finally:
+            with contextlib.suppress(BrokenPipeError):
+                sys.stdout.flush()
+            unread.tell()
     return 0
 
 
-def _usual(options: Namespace) -> Path:
-    found = logs.configured(options).path or next(filter(os.path.exists, logs.USUAL), "")
-    if not found:
-        raise WrongCall(f"tail: which FILE? Neither {logs.USUAL[0]} nor {logs.USUAL[1]} is here")
-    return Path(found)
+def _output(options: Namespace) -> str:
+    output: str = options.output
+    if options.raw and output not in {"auto", "raw"}:
+        raise WrongCall(f"tail: --raw and --output {output} exclude each other")
+    if options.follow and output == "table":
+        raise WrongCall("tail: a table has an end: --output table goes without -f")
+    return "raw" if options.raw else output
 
 
-class _Screen:
-    """Standard output: events, under the name of their file where there are several."""
-
-    def __init__(self, paths: list[Path], options: Namespace) -> None:
-        colour = wants_colour(refused=options.no_colour)
-        self.lines = EventLines(colour=colour, encoding=sys.stdout.encoding)
-        self._several = len(paths) > 1 and not options.raw
-        self._raw: bool = options.raw
-        self._shown: Path | None = None
-
-    def show(self, path: Path, raws: Iterable[bytes]) -> None:
-        """Print the events of these lines of a file."""
-        for raw in raws:
-            if self._several and path != self._shown:
-                self._shown = path
-                print(f"==> {printable(str(path))} <==")
-            if self._raw:
-                put_raw(raw.rstrip(b"\r\n"))
-            else:
-                print(self.lines.readable(raw))
-        sys.stdout.flush()
-
-
-def _begun(
-    path: Path,
-    options: Namespace,
-    screen: _Screen,
-    wanted: Wanted,
-    closing: contextlib.ExitStack,
-) -> GrowingFile | None:
-    """Show a file's last events; return it, to be closed, where it can be followed."""
-    if path == _STANDARD_INPUT:
-        _show_stream(path, sys.stdin.buffer, options, screen, wanted)
-        return None
-    if path.exists() and not stat.S_ISREG(path.stat().st_mode):
-        with path.open("rb") as stream:
-            _show_stream(path, stream, options, screen, wanted)
-        return None
-    file = closing.enter_context(contextlib.closing(GrowingFile(path)))
-    if file.is_open or not options.follow:
-        screen.show(path, wanted.last(file, options.n, partial=not options.follow))
+def _show(tailing: Tailing, output: str, options: Namespace) -> None:
+    if output == "auto":
+        _print_lines(tailing, options)
+    elif output == "raw":
+        _print_raw(tailing)
     else:
-        notice(f"{printable(str(path))}: not there yet, waiting for it")
-    return file
+        _print_records(tailing, output)
 
 
-def _show_stream(
-    path: Path, stream: BinaryIO, options: Namespace, screen: _Screen, wanted: Wanted
-) -> None:
-    """Show what a pipe brings: with --follow as it comes, else the last of it."""
-    if options.follow:
-        for raw in wanted.of(stream):
-            screen.show(path, [raw])
-    else:
-        screen.show(path, deque(wanted.of(stream), maxlen=options.n))
+def _print_lines(tailing: Tailing, options: Namespace) -> None:
+    from gatewaylog.cli.event_lines import EventLines
+    from gatewaylog.cli.terminal import wants_colour
+
+    lines = EventLines(colour=wants_colour(refused=options.no_colour), encoding=sys.stdout.encoding)
+    for exchange in _flushed(tailing.exchanges()):
+        print(lines.exchange(exchange))
 
 
-def _follow(files: list[GrowingFile], screen: _Screen, wanted: Wanted) -> None:
-    reader = select.poll()  # of our output: without one there is nothing to be done
-    with contextlib.suppress(OSError, ValueError):
-        output = sys.stdout.fileno()
-        if stat.S_ISFIFO(os.fstat(output).st_mode):
-            reader.register(output, 0)
-    while files and not reader.poll(_LOOK_EVERY):
-        for file in files:
-            screen.show(file.path, wanted.of(file.fresh()))
+def _print_raw(tailing: Tailing) -> None:
+    from gatewaylog.cli.terminal import put_raw
+
+    for entry in _flushed(tailing.entries()):
+        put_raw(entry.raw)
+
+
+def _print_records(tailing: Tailing, output: str) -> None:
+    from gatewaylog.cli.line_records import record_of
+    from gatewaylog.cli.output import show
+    from gatewaylog.search import Result
+
+    found = _flushed(tailing.exchanges())
+    rows: Iterator[Record] = (record_of(exchange.lines[-1]) for exchange in found)
+    columns = None if output in {"json", "ndjson"} else _COLUMNS
+    show(Result(columns, rows, "events" if columns is None else "table"), output, verb="tail")
+
+
+def _flushed(shown: Iterable[_Shown | None]) -> Iterator[_Shown]:
+    """Yield what is to be shown; where there is nothing more just now, let what was be seen."""
+    for one in shown:
+        if one is None:
+            sys.stdout.flush()
+        else:
+            yield one

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from gatewaylog.cli.terminal import printable
@@ -22,6 +23,24 @@ def described(entry: Entry) -> str:
     text = entry.raw[: 4 * _LONGEST].decode("utf-8", "surrogateescape")
     shown = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
     return printable(f"{entry.source.name}:{entry.number}: {reason}: {shown}")
+
+
+class Unread:
+    """Counts lines that can't be read; with `shown` shows each on standard error as it is met."""
+
+    def __init__(self, *, shown: bool) -> None:
+        self.count = 0
+        self._shown = shown
+
+    def take(self, entry: Entry) -> None:
+        """Take a line that can't be read."""
+        self.count += 1
+        if self._shown:
+            print(described(entry), file=sys.stderr)
+
+    def tell(self) -> None:
+        """Say how many there were, and how to see them."""
+        tell_unread(self.count, "" if self._shown else "--unread shows them")
 
 
 def tell_unread(count: int, how: str = "") -> None:

@@ -19,7 +19,7 @@ VERBS = {
     "serve": "run the gateway that a configuration file describes",
     "check": "say whether a configuration file is good",
     "demo": "run a gateway with three small APIs, to try it",
-    "tail": "show the last events of a log, and follow it",
+    "tail": "show the last exchanges of a log, and follow it",
     "search": "search a log in Splunk's language: events, tables, charts",
     "show": "show all that is known of one exchange, by any of its ids",
     "orphans": "name requests without an end, and ends without a request",

@@ -4,63 +4,76 @@ from __future__ import annotations
 
 import re
 import time
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gatewaylog.cli.span import span_of
 from gatewaylog.cli.verbs import WrongCall
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Iterable, Iterator
 
-    from gatewaylog.cli.growing import GrowingFile
+    from gatewaylog.cli.span import Span
+    from gatewaylog.reader import Entry
     from gatewaylog.search import Plan
 
 _NO_NAME = re.compile(r'[ =<>"|()]')
 
 
 class Wanted:
-    """The lines that a plan finds; without one, all."""
+    """The lines that a plan finds; without one, those of the span. Call it with each.
 
-    def __init__(self, plan: Plan | None) -> None:
+    `index_of` tells by a file's name the index that it was found in, where it was found in one.
+    """
+
+    def __init__(self, plan: Plan | None, span: Span) -> None:
+        self.span = span
+        self.indexes = () if plan is None else plan.indexes
+        self.index_of: dict[str, str] = {}
+        self.is_all = plan is None
         self._plan = plan
+        if plan is not None:
+            from gatewaylog.search import row_reader
 
-    def of(self, raws: Iterable[bytes]) -> Iterator[bytes]:
-        """Yield those of `raws` that are wanted."""
-        return filter(self._is_wanted, raws)
+            self._read = row_reader(None)
 
-    def _is_wanted(self, raw: bytes) -> bool:
+    def __call__(self, entry: Entry) -> bool:
+        """Tell whether a line is wanted; what can't be read is where nothing is searched for."""
+        from gatewaylog.formats import Line
+
         plan = self._plan
         if plan is None:
-            return True
-        rows = plan.run(plan.rows([raw.rstrip(b"\r\n")]), prefiltered=True).rows
-        return next(rows, None) is not None
+            return not isinstance(entry.line, Line) or self.span.holds(entry.line)
+        raw = _clean(entry.raw)
+        row = self._read(raw) if plan.prefilter.passes(raw) else None
+        if row is None:
+            return False
+        if index := self.index_of.get(entry.source.name):
+            row = row._replace(fields=row.fields | {"index": index})
+        return next(plan.run([row], prefiltered=True).rows, None) is not None
 
-    def last(self, file: GrowingFile, count: int, *, partial: bool) -> list[bytes]:
-        """Return the last lines that are wanted, before those that `file.fresh` will give."""
-        if self._plan is None or not file.is_open:
-            return file.last(count, partial=partial)
-        from gatewaylog.reader import find, lines_of
 
-        file.last(0)
-        lines = lines_of(find([str(file.path)]), newest_first=True)
-        raws = (line.raw for line in lines if partial or line.offset < file.place)
-        return list(islice(self.of(raws), count))[::-1]
+def _clean(raw: bytes) -> bytes:
+    from gatewaylog.reader.times import clean
+
+    return clean(raw.rstrip(b"\r"))
 
 
 def wanted_of(options: Namespace) -> Wanted:
-    """Take the query from the words before files."""
+    """Take the query from the words before files. Raises WrongCall and QueryError."""
+    now = time.time()
+    span = span_of(options, now)
     first = options.file[0] if options.file else ""
     if not _is_query(first):
-        return Wanted(None)
+        return Wanted(None, span)
+    from gatewaylog.cli.span import Span
     from gatewaylog.search import compile_query
 
     del options.file[0]
-    plan = compile_query(first, now=time.time())
+    plan = compile_query(first, now=now, **span._asdict())
     if plan.commands:
         raise WrongCall("tail: QUERY is a search without commands: gatewaylog search takes those")
-    return Wanted(plan)
+    return Wanted(plan, Span(plan.earliest, plan.latest))
 
 
 def _is_query(word: str) -> bool:

@@ -90,12 +90,12 @@ class Last:
         if self.is_full:
             self._more -= 1
         if isinstance(event, IncomingRequest):
-            place = self._place.get(event.message_id or "")
+            place = self._place.pop(event.message_id or "", None)
             if place is not None:
                 terminal = self._found[place].terminal
                 self._found[place] = Exchange(incoming=line, terminal=terminal)
             elif wanted:
-                self._add(Exchange(incoming=line), event.message_id)
+                self._add(Exchange(incoming=line), None)
         elif wanted:
             linked = _linked(event)
             self._add(Exchange(terminal=line), linked)

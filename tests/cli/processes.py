@@ -10,7 +10,7 @@ import selectors
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from tests.waiting import PATIENCE
 
@@ -111,11 +111,14 @@ class Running:
 
 
 @contextlib.contextmanager
-def started(*arguments: str, cwd: Path | None = None, **changed: str) -> Iterator[Running]:
+def started(
+    *arguments: str, cwd: Path | None = None, stdin: IO[bytes] | None = None, **changed: str
+) -> Iterator[Running]:
     """Run it with a pipe for its output, in a session of its own."""
     with subprocess.Popen(
         [*COMMAND, *arguments],
         cwd=cwd,
+        stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         env=environment(**changed),

@@ -95,7 +95,7 @@ def test_a_terminal_gets_a_line_for_each(tmp_path: Path) -> None:
     log = log_of(tmp_path / "log", (0, INCOMING), (90, INCOMING._replace(message_id="x")))
     with at_terminal("orphans", log, NO_COLOR="1") as running:
         assert running.ended() == 1
-        assert re.fullmatch(r"no end {8}.* ▸ 11111111 .* GET /echo\?x=1\n", running.text)
+        assert re.fullmatch(r"no end {8}.* ▸ .* GET /echo\?x=1 192.0.2.1 11111111\n", running.text)
     with at_terminal("orphans", log, "--grace", "2m") as running:
         assert running.ended() == 0
         assert running.text == "no orphans\n"

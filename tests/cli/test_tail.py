@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
+import gzip
+import json
 import os
 import re
 import signal
 import subprocess
-import tempfile
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,9 +19,9 @@ from hypothesis import strategies as st
 
 from gatewaylog.accesslog import AccessLog
 from gatewaylog.cli.event_lines import EventLines
-from gatewaylog.cli.growing import GrowingFile
 from gatewaylog.events import IncomingRequest, RequestComplete, RequestError
 from tests.cli.processes import COMMAND, at_terminal, environment, gatewaylog, said_once, started
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from gatewaylog.events import Event
@@ -69,16 +70,41 @@ def written(path: Path, *events: Event, form: str = "wso2") -> Path:
     return path
 
 
+def dated(event: Event, seconds: float) -> bytes:
+    """The line of an event so many seconds behind a time long ago."""
+    return AccessLog("-")._format.encode(event, 1.7e9 + seconds, "t")
+
+
+def call(number: int, *, status: int = 200) -> tuple[IncomingRequest, RequestComplete]:
+    """The two events of one of several calls."""
+    begun = INCOMING._replace(message_id=f"in-{number}", request_in_url=f"/{number}")
+    ended = COMPLETE._replace(
+        message_id=f"out-{number}",
+        response_to=f"in-{number}",
+        status_code=status,
+        request_in_url=f"/{number}",
+    )
+    return begun, ended
+
+
 def numbered(count: int) -> list[IncomingRequest]:
-    return [INCOMING._replace(request_in_url=f"/echo/{number}") for number in range(count)]
+    return [
+        INCOMING._replace(message_id=f"in-{number}", request_in_url=f"/echo/{number}")
+        for number in range(count)
+    ]
 
 
 def urls(text: str) -> list[str]:
     return re.findall(r" GET (\S+)", text)
 
 
+def marks(text: str) -> list[tuple[str, str]]:
+    """Which URLs began, completed or failed, in the order in which they are shown."""
+    return re.findall(r" ([▸✓✗]) .* GET (\S+)", text)
+
+
 @pytest.mark.parametrize("form", ["wso2", "json", "logfmt"])
-def test_an_event_of_any_format_is_one_line_that_a_person_can_read(
+def test_an_exchange_in_any_format_is_one_line_that_a_person_can_read(
     form: str, tmp_path: Path
 ) -> None:
     log = written(tmp_path / "log", INCOMING, COMPLETE, ERROR, form=form)
@@ -88,26 +114,24 @@ def test_an_event_of_any_format_is_one_line_that_a_person_can_read(
         re.sub(r"^(\S+ )?\d\d:\d\d:\d\d\.\d{3} ", "", line) for line in done.stdout.split("\n")
     ]
     assert lines == [
-        "▸ 11111111               192.0.2.1       lzelus--Echo:v1.0.0 GET /echo?x=1",
-        "✓ 11111111 200    1.2 ms 192.0.2.1       lzelus--Echo:v1.0.0 GET /echo?x=1",
-        "✗ 33333333 404    0.2 ms 192.0.2.1       -                   GET /nowhere"
-        " 404 Not Found (main)",
+        "✓ 200    1.2 ms lzelus--Echo:v1.0.0 GET /echo?x=1 192.0.2.1 11111111",
+        "✗ 404    0.2 ms -                   GET /nowhere 404 Not Found (main) 192.0.2.1 33333333",
         "",
     ]
 
 
-def test_the_lines_of_wso2_are_shown_with_their_date() -> None:
+def test_the_lines_of_wso2_are_shown_with_their_date_and_how_long_it_took_between_them() -> None:
     done = gatewaylog("tail", str(SEED), TZ="America/Los_Angeles")
-    assert done.stdout.splitlines()[0].startswith("2017-05-26 13:23:25.118 ▸ c78c4359 ")
-    assert done.stdout.splitlines()[2].endswith(
-        "900901 Invalid Credentials (_auth_failure_handler_)"
-    )
+    first, second = done.stdout.splitlines()
+    assert first.startswith("2017-05-26 13:23:25.127 ✓ 200    9.0 ms lzelus--Echo:v1.0.0 GET ")
+    assert first.endswith(" - c78c4359")
+    assert "900901 Invalid Credentials (_auth_failure_handler_) 172.16.180.45 " in second
 
 
 def test_how_an_exchange_broke_off_is_told() -> None:
     lines = EventLines(colour=False)
     raw = AccessLog("-")._format.encode(COMPLETE._replace(outcome="client_abort"), 0.0, "t")
-    assert lines.readable(raw).endswith(" GET /echo?x=1 client_abort")
+    assert " GET /echo?x=1 client_abort " in lines.readable(raw)
 
 
 @pytest.mark.parametrize(
@@ -132,38 +156,44 @@ def test_ten_are_shown_where_nothing_is_said(tmp_path: Path) -> None:
     assert urls(gatewaylog("tail", cwd=tmp_path).stdout) == ["/echo?x=1"]
 
 
-@given(
-    lines=st.lists(st.binary(max_size=300).map(lambda raw: raw.replace(b"\n", b"")), max_size=50),
-    count=st.integers(0, 60),
-    room=st.integers(1, 100),
-)
-def test_the_last_lines_are_the_last_whatever_their_length(
-    lines: list[bytes], count: int, room: int
-) -> None:
-    with tempfile.NamedTemporaryFile() as file, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("gatewaylog.cli.growing._ROOM", room)
-        file.write(b"".join(line + b"\n" for line in lines))
-        file.flush()
-        with contextlib.closing(GrowingFile(Path(file.name))) as growing:
-            found = growing.last(count)
-    assert found == (lines[-count:] if count else [])
-
-
 def test_a_line_without_its_end_is_shown_as_it_is(tmp_path: Path) -> None:
     log = written(tmp_path / "log", *numbered(2))
     log.write_bytes(log.read_bytes()[:-1])
     assert urls(gatewaylog("tail", "-n", "1", str(log)).stdout) == ["/echo/1"]
 
 
-def test_several_files_stand_under_their_names(tmp_path: Path) -> None:
-    one = written(tmp_path / "one", *numbered(1))
-    two = written(tmp_path / "two", ERROR)
-    done = gatewaylog("tail", str(one), str(two))
-    assert [line for line in done.stdout.splitlines() if line.startswith("==>")] == [
-        f"==> {one} <==",
-        f"==> {two} <==",
+def test_several_files_and_rotated_ones_are_read_as_one_in_the_order_of_time(
+    tmp_path: Path,
+) -> None:
+    lines = [dated(event, at) for at, event in enumerate(numbered(9))]
+    (tmp_path / "api.log.2.gz").write_bytes(gzip.compress(b"".join(lines[:3])))
+    (tmp_path / "api.log.1").write_bytes(b"".join(lines[3:6]))
+    (tmp_path / "api.log").write_bytes(lines[6] + lines[8])
+    (tmp_path / "other.log").write_bytes(lines[7])
+    all_of_them = [f"/echo/{at}" for at in range(9)]
+    assert urls(gatewaylog("tail", str(tmp_path)).stdout) == all_of_them
+    assert urls(gatewaylog("tail", "-n", "5", str(tmp_path)).stdout) == all_of_them[-5:]
+    assert urls(gatewaylog("tail", str(tmp_path / "api.log*")).stdout) == [
+        *all_of_them[:7],
+        "/echo/8",
     ]
-    assert urls(done.stdout) == ["/echo/0", "/nowhere"]
+    (tmp_path / "gateway.toml").write_text('[log]\npath = "api.log"\n')
+    assert urls(gatewaylog("tail", "-n", "4", cwd=tmp_path).stdout) == [
+        "/echo/4",
+        "/echo/5",
+        "/echo/6",
+        "/echo/8",
+    ]
+
+
+def test_an_index_names_the_files(tmp_path: Path) -> None:
+    written(tmp_path / "one.log", ERROR._replace(request_in_url="/one"))
+    written(tmp_path / "two.log", ERROR._replace(request_in_url="/two"))
+    (tmp_path / "gateway.toml").write_text('[search.index]\na = ["one.log"]\nb = ["two.log"]\n')
+    shown = gatewaylog("tail", "index=a StatusCode=404", cwd=tmp_path)
+    assert (urls(shown.stdout), shown.stderr) == (["/one"], "")
+    both = gatewaylog("tail", "(index=a RequestInURL=/none) OR index=b", cwd=tmp_path)
+    assert urls(both.stdout) == ["/two"]
 
 
 def test_a_log_can_come_through_a_pipe(tmp_path: Path) -> None:
@@ -176,16 +206,18 @@ def test_a_log_can_come_through_a_pipe(tmp_path: Path) -> None:
     assert len(urls(done.stdout)) == 20
 
 
-def test_lines_that_cannot_be_read_are_shown_and_counted(tmp_path: Path) -> None:
+def test_lines_that_cannot_be_read_are_counted_and_shown_when_asked_for(tmp_path: Path) -> None:
     log = written(tmp_path / "log", INCOMING)
     with log.open("ab") as file:
         file.write(b"Traceback \x1b[2J(most recent call last)\n" + b"x" * 1000 + b"\n")
     done = gatewaylog("tail", str(log))
-    assert done.returncode == 0
-    assert done.stdout.count("\n? can't be read (") == 2
-    assert r"Traceback \x1b[2J(most" in done.stdout
-    assert max(map(len, done.stdout.splitlines())) < 300
-    assert done.stderr == "gatewaylog: lines that could not be read: 2\n"
+    assert (done.returncode, len(urls(done.stdout))) == (0, 1)
+    assert done.stderr == "gatewaylog: 2 lines not read; --unread shows them\n"
+    done = gatewaylog("tail", "--unread", str(log))
+    *lines, count = sorted(done.stderr.splitlines(), key=lambda line: line.startswith("gateway"))
+    assert count == "gatewaylog: 2 lines not read"
+    assert any(r"log:2: " in line and r"Traceback \x1b[2J(most" in line for line in lines)
+    assert max(map(len, lines)) < 500
 
 
 @given(st.text(), st.binary(max_size=40), st.sampled_from(["wso2", "json", "logfmt"]))
@@ -208,8 +240,8 @@ def test_no_value_reaches_a_terminal_but_as_printable_text(
 
 def test_marks_are_plain_where_the_terminal_does_not_know_others() -> None:
     raw = AccessLog("-")._format.encode(COMPLETE, 0.0, "t")
-    assert " + 11111111 " in EventLines(colour=False, encoding="ascii").readable(raw)
-    assert " ✓ 11111111 " in EventLines(colour=False, encoding="utf-8").readable(raw)
+    assert " + 200 " in EventLines(colour=False, encoding="ascii").readable(raw)
+    assert " ✓ 200 " in EventLines(colour=False, encoding="utf-8").readable(raw)
 
 
 def test_today_s_events_are_shown_without_their_date() -> None:
@@ -222,7 +254,7 @@ def test_today_s_events_are_shown_without_their_date() -> None:
 def test_a_time_that_this_place_never_had_is_shown_as_it_stands() -> None:
     raw = SEED.read_bytes().splitlines()[0].replace(b"2017-05-26T13:23:25.118-0700", EARLIEST)
     shown = EventLines(colour=False).readable(raw)
-    assert shown.startswith("0001-01-01 00:00:00.000+14:00 ▸ c78c4359 ")
+    assert shown.startswith("0001-01-01 00:00:00.000+14:00 ▸ ")
 
 
 def test_a_terminal_gets_colours_and_pipes_none(tmp_path: Path) -> None:
@@ -337,7 +369,7 @@ def test_it_leaves_with_its_reader_though_nothing_more_comes(tmp_path: Path) -> 
         assert process.stderr.read() == b""
 
 
-@pytest.mark.parametrize("arguments", [("nowhere",), ("-f", "."), ()])
+@pytest.mark.parametrize("arguments", [("nowhere",), (".",), ("-f",), ()])
 def test_a_file_that_is_no_log_is_one_line(arguments: tuple[str, ...], tmp_path: Path) -> None:
     done = gatewaylog("tail", *arguments, cwd=tmp_path)
     assert done.returncode == 2
@@ -347,9 +379,9 @@ def test_a_file_that_is_no_log_is_one_line(arguments: tuple[str, ...], tmp_path:
 def test_the_backend_s_url_stands_behind_the_client_s() -> None:
     sent = COMPLETE._replace(request_out_url="http://backend/x")
     raw = AccessLog("-")._format.encode(sent, 0.0, "t")
-    assert EventLines(colour=False).readable(raw).endswith(" GET /echo?x=1 → http://backend/x")
+    assert " GET /echo?x=1 → http://backend/x " in EventLines(colour=False).readable(raw)
     ascii_lines = EventLines(colour=False, encoding="ascii")
-    assert ascii_lines.readable(raw).endswith(" GET /echo?x=1 -> http://backend/x")
+    assert " GET /echo?x=1 -> http://backend/x " in ascii_lines.readable(raw)
 
 
 def test_a_query_chooses_among_all_lines(tmp_path: Path) -> None:
@@ -398,3 +430,170 @@ def test_the_log_of_the_configuration_is_the_usual_one(tmp_path: Path) -> None:
     written(tmp_path / "own.log", ERROR)
     (tmp_path / "gateway.toml").write_text('[log]\npath = "own.log"\n')
     assert urls(gatewaylog("tail", cwd=tmp_path).stdout) == ["/nowhere"]
+
+
+def test_an_exchange_is_one_line_and_what_has_no_end_is_shown_as_begun(tmp_path: Path) -> None:
+    (a, a_end), (b, _), (c, c_end) = call(1), call(2), call(3)
+    log = written(tmp_path / "log", a, b, c, c_end, a_end)
+    assert marks(gatewaylog("tail", str(log)).stdout) == [("▸", "/2"), ("✓", "/3"), ("✓", "/1")]
+    assert marks(gatewaylog("tail", "-n", "2", str(log)).stdout) == [("✓", "/3"), ("✓", "/1")]
+    assert gatewaylog("tail", "-n", "0", str(log)).stdout == ""
+
+
+@pytest.mark.parametrize(
+    "query", ["Event=INCOMING_REQUEST", 'MessageID="in-*"', "NOT StatusCode=*", "StatusCode<300"]
+)
+def test_an_exchange_is_shown_when_any_of_its_events_matches(query: str, tmp_path: Path) -> None:
+    (a, a_end), (b, b_end) = call(1), call(2)
+    log = written(tmp_path / "log", a, b, b_end, ERROR, a_end)
+    both = [("✓", "/2"), ("✓", "/1")]
+    first = marks(gatewaylog("tail", query, str(log)).stdout)
+    assert [one for one in first if one[1] != "/nowhere"] == both
+    with log.open("rb") as whole, started("tail", "-f", query, "-", stdin=whole) as running:
+        assert running.ended() == 0
+        assert [one for one in marks(running.text) if one[1] != "/nowhere"] == both
+
+
+def test_a_request_that_stays_open_is_shown_while_it_is_followed_and_its_end_too(
+    tmp_path: Path,
+) -> None:
+    (a, a_end), (b, b_end) = call(1), call(2)
+    log = written(tmp_path / "log", ERROR)
+    with started("tail", "-f", str(log)) as running:
+        running.reads("/nowhere")
+        written(log, a, b, b_end)
+        running.reads("▸ .*/1 ")
+        written(log, a_end)
+        running.reads("✓ .*/1 ")
+        written(log, call(3)[0])
+        assert running.stopped_by(signal.SIGINT) == 0
+    assert marks(running.text) == [
+        ("✗", "/nowhere"),
+        ("✓", "/2"),
+        ("▸", "/1"),
+        ("✓", "/1"),
+        ("▸", "/3"),
+    ]
+
+
+def test_what_was_open_before_is_told_again_when_it_ends(tmp_path: Path) -> None:
+    begun, ended = call(1)
+    log = tmp_path / "log"
+    log.write_bytes(dated(begun, 0))
+    with started("tail", "-f", "Event=INCOMING_REQUEST", str(log)) as running:
+        running.reads("▸ .*/1 ")
+        written(log, ended)
+        running.reads("✓ .*/1 ")
+        assert running.stopped_by(signal.SIGINT) == 0
+
+
+def test_logs_that_appear_in_a_folder_are_followed(tmp_path: Path) -> None:
+    with started("tail", "-f", str(tmp_path)) as running:
+        running.reads("not there yet, waiting for it")
+        for name in ("a.log", "b.log"):
+            written(tmp_path / name, ERROR._replace(request_in_url=f"/{name}"))
+            running.reads(f"/{name}")
+        (tmp_path / "a.log").rename(tmp_path / "a.log.1")
+        written(tmp_path / "a.log", ERROR._replace(request_in_url="/new"))
+        running.reads("/new")
+        (tmp_path / "b.log").unlink()
+        written(tmp_path / "b.log", ERROR._replace(request_in_url="/again"))
+        running.reads("/again")
+        assert running.stopped_by(signal.SIGINT) == 0
+    assert urls(running.text) == ["/a.log", "/b.log", "/new", "/again"]
+
+
+def test_a_named_pipe_is_followed_to_its_end(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    lines = written(tmp_path / "log", ERROR).read_bytes()
+    with started("tail", "-f", str(tmp_path / "pipe")) as running:
+        with (tmp_path / "pipe").open("wb", buffering=0) as pipe:
+            pipe.write(lines[:40])
+            pipe.write(lines[40:])
+            running.reads("/nowhere")
+            pipe.write(lines[:-1])
+        assert running.ended() == 0
+    assert urls(running.text) == ["/nowhere"] * 2
+
+
+def test_a_span_of_time_is_shown_whole_unless_n_bounds_it(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_bytes(b"".join(dated(event, at) for at, event in enumerate(numbered(60))))
+    since, until = ("--since", "1700000020"), ("--until", "1700000050")
+    shown = gatewaylog("tail", *since, str(log)).stdout
+    assert urls(shown) == [f"/echo/{at}" for at in range(20, 60)]
+    shown = gatewaylog("tail", *since, *until, "-n", "2", str(log)).stdout
+    assert urls(shown) == ["/echo/48", "/echo/49"]
+    shown = gatewaylog("tail", *until, "--raw", str(log)).stdout
+    assert shown.encode() == b"".join(log.read_bytes().splitlines(keepends=True)[40:50])
+    done = gatewaylog("tail", "--since", "soon", str(log))
+    assert said_once(done).startswith("gatewaylog: --since soon: this is no time; known: -15m")
+
+
+def test_programs_get_records_as_they_come(tmp_path: Path) -> None:
+    log = written(tmp_path / "log", *call(1), ERROR)
+    done = gatewaylog("tail", "--output", "ndjson", str(log))
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(row["Event"], row["StatusCode"]) for row in rows] == [
+        ("REQUEST_COMPLETE", 200),
+        ("ERROR", 404),
+    ]
+    assert rows[0]["ResponseTo"] == "in-1"
+    assert datetime.fromisoformat(rows[0]["_time"]).tzinfo is not None
+    assert json.loads(gatewaylog("tail", "--output", "json", str(log)).stdout) == rows
+    csv = gatewaylog("tail", "--output", "csv", str(log)).stdout.splitlines()
+    assert csv[0].startswith("_time,Event,API,")
+    assert ",/nowhere,,404,complete,0.2,main,404,Not Found," in csv[2]
+    table = gatewaylog("tail", "--output", "table", str(log)).stdout
+    assert "Not Found" in table
+    with started("tail", "-f", "--output", "ndjson", str(log)) as running:
+        running.reads("/nowhere")
+        written(log, *call(2))
+        running.reads('"ResponseTo": "in-2"')
+        assert running.stopped_by(signal.SIGINT) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("-f", "--output", "table"), "a table has an end"),
+        (("--raw", "--output", "csv"), "exclude each other"),
+        (("-n", "some"), "whole number"),
+    ],
+)
+def test_what_makes_no_sense_is_told(arguments: tuple[str, ...], told: str) -> None:
+    done = gatewaylog("tail", *arguments, str(SEED))
+    assert done.returncode == 2
+    assert told in said_once(done)
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize("count", [1, 20])
+def test_a_line_is_shown_within_a_fifth_of_a_second_and_an_idle_tail_costs_little(
+    tmp_path: Path, count: int
+) -> None:
+    names = [tmp_path / f"{at}.log" for at in range(count)]
+    for name in names:
+        written(name, *call(1))
+    with started("tail", "-f", "-n", "1", *map(str, names)) as running:
+        running.reads("/1")
+        took = []
+        for at in range(40):
+            begun = time.monotonic()
+            written(names[at % count], ERROR._replace(request_in_url=f"/new-{at}"))
+            running.reads(f"/new-{at} ")
+            took.append(time.monotonic() - begun)
+        before = cpu_of(running.process.pid)
+        begun = time.monotonic()
+        with pytest.raises(AssertionError):
+            wait_for(lambda: False, 2)
+        share = (cpu_of(running.process.pid) - before) / (time.monotonic() - begun)
+        assert running.stopped_by(signal.SIGINT) == 0
+    assert max(took) < 0.2
+    assert share < 0.05
+
+
+def cpu_of(process: int) -> float:
+    """Seconds of processor time that a process has taken."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
