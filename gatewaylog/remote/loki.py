@@ -12,6 +12,7 @@ import json
 import math
 import re
 import time
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -40,15 +41,17 @@ _BUSY = frozenset({408, 429, 500, 502, 503, 504})
 # Lines keep their stream's order with this: else those with metadata are streams of their own.
 ENCODING = {"X-Loki-Response-Encoding-Flags": "categorize-labels"}
 
+_WRITTEN = ("Writer", "Seq")
 _TOO_LONG = "query time range exceeds the limit"
 _TOO_MANY = re.compile(r"max entries limit per query exceeded.*\([0-9]+ > ([0-9]+)\)", re.DOTALL)
 
 
 class Drawn(NamedTuple):
-    """A line and its time in nanoseconds."""
+    """A line, its time in nanoseconds, and which of an answer's streams it is from."""
 
     time: int
     raw: bytes
+    stream: int
 
 
 class _Refused(RemoteError):
@@ -167,16 +170,41 @@ class Loki:
     def _page_of(self, body: bytes) -> list[Drawn]:
         try:
             answer = json.loads(body)
-            page = [line for stream in answer["data"]["result"] for line in _drawn(stream)]
+            streams = answer["data"]["result"]
+            page = [line for at, stream in enumerate(streams) for line in _drawn(at, stream)]
         except (ValueError, KeyError, TypeError, IndexError, RecursionError):
             raise self._store.failed("the answer is not what Loki gives") from None
-        # Sorted stably: lines of one time keep the order in which their stream has them.
-        return sorted(page, key=lambda line: line.time, reverse=True)
+        return newest_first(page)
 
 
-def _drawn(stream: Any) -> Iterator[Drawn]:
+def _drawn(at: int, stream: Any) -> Iterator[Drawn]:
     for value in stream["values"]:
-        yield Drawn(int(value[0]), str(value[1]).encode("utf-8", "surrogatepass"))
+        yield Drawn(int(value[0]), str(value[1]).encode("utf-8", "surrogatepass"), at)
+
+
+def newest_first(page: list[Drawn]) -> list[Drawn]:
+    """Return lines in order; those of one time as their stream has them, which is later first.
+
+    Between streams Loki tells no order: there Writer and Seq do, where the lines have them.
+    """
+    ordered: list[Drawn] = []
+    for _, same in groupby(sorted(page, key=_time, reverse=True), _time):
+        lines = list(same)
+        ordered += lines if len({line.stream for line in lines}) == 1 else _by_writer(lines)
+    return ordered
+
+
+def _time(line: Drawn) -> int:
+    return line.time
+
+
+def _by_writer(lines: list[Drawn]) -> list[Drawn]:
+    rows = map(row_reader(_WRITTEN), (line.raw for line in lines))
+    found = [[row.fields.get(name, "") for name in _WRITTEN] if row else ["", ""] for row in rows]
+    if not all(writer and seq.isdigit() for writer, seq in found):
+        return lines
+    places = [(writer, int(seq)) for writer, seq in found]
+    return [lines[at] for at in sorted(range(len(lines)), key=places.__getitem__, reverse=True)]
 
 
 def _range(plan: Plan) -> tuple[int, int]:
