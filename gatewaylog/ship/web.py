@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 import time
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from gatewaylog.ship.settings import Settings
 
+_PLAIN = re.compile(r"[!-~]+")  # ASCII without spaces
 _MOST = 256 * 1024  # bytes of an answer that are read
 _SHOWN = 200  # characters of it that are told
 _STOPS = {401, 403, 404, 405}  # a wrong credential or address: for every batch alike
@@ -123,7 +125,7 @@ def _url(settings: Settings, path: str) -> str:
         good = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
     except ValueError:
         good = False
-    if not good or not settings.url.isascii() or not settings.url.isprintable():
+    if not good or not _PLAIN.fullmatch(settings.url):
         raise ShipError(f"{settings.to}: --url must be one like https://host:port")
     if parts.username is not None or parts.query or parts.fragment:
         raise ShipError(
