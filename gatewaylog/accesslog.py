@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-import threading
 from typing import TYPE_CHECKING, TypedDict
 
 from gatewaylog.clock import SYSTEM_CLOCK, Clock
 from gatewaylog.exits import at_exit
 from gatewaylog.forks import renew_after_fork
 from gatewaylog.formats import FORMATS, LineOptions
-from gatewaylog.formats.wso2 import prefix_text
 from gatewaylog.redaction import SECRET_PARAMETERS, Pseudonyms, Redactor
 from gatewaylog.sinks import FileSink, Sink, StreamSink
+from gatewaylog.writer import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -52,12 +51,6 @@ class LogOptions(TypedDict, total=False):
     pseudonym_key: str
     pseudonyms: Iterable[str]
     clock: Clock
-
-
-class _Here(threading.local):
-    """What a thread is called in the prefix."""
-
-    label: str
 
 
 class AccessLog:
@@ -109,15 +102,13 @@ class AccessLog:
         )
         self._pseudonymous = _pseudonymous(pseudonyms, pseudonym_key)
         self._format = FORMATS[format](options)
-        self._here = _Here()
-        self.sink = _sink(log)
+        self._writer = Writer(_sink(log), self._format, clock)
         # Begun and not ended. Some servers end with calls that they never finish nor cancel.
         self.unfinished: set[Exchange] = set()
         renew_after_fork(self._forked)
         at_exit(self._leave)
 
     def _forked(self) -> None:
-        self._here = _Here()
         for exchange in self.unfinished:
             exchange.ended = True  # in this process: to end it is the parent's affair
         self.unfinished = set()
@@ -126,21 +117,28 @@ class AccessLog:
         for exchange in tuple(self.unfinished):
             exchange.end(exchange.broke or "shutdown")
 
-    def write(self, event: Event) -> None:
-        """Write one event; when this returns its line is in the kernel, or counted as lost."""
+    @property
+    def sink(self) -> Sink:
+        """Where the lines go."""
+        return self._writer.sink
+
+    @sink.setter
+    def sink(self, sink: Sink) -> None:
+        self._writer.sink = sink
+
+    @property
+    def lost(self) -> int:
+        """Events that this process could not write so far."""
+        return self._writer.lost
+
+    def write(self, event: Event, *, final: bool = True) -> bool:
+        """Write one event; say whether its line is in the kernel when this returns.
+
+        If not, it is counted as lost; but for a try that is not the `final` one.
+        """
         if self._pseudonymous:
             event = self._with_pseudonyms(event)
-        try:
-            thread = self._here.label
-        except AttributeError:
-            thread = self._name_thread()
-        self.sink.write(self._format.encode(event, self.clock.wall(), thread))
-
-    def _name_thread(self) -> str:
-        """Return `process-thread` as the prefix has it, the last 20 characters."""
-        name = f"{os.getpid()}-{threading.current_thread().name}"
-        self._here.label = prefix_text(name[-20:])
-        return self._here.label
+        return self._writer.write(event, final=final)
 
     def _with_pseudonyms(self, event: Event) -> Event:
         changed = {
@@ -150,13 +148,17 @@ class AccessLog:
         }
         return event._replace(**changed)  # type: ignore[arg-type]  # text fields alone are named
 
+    def look(self) -> None:
+        """Do what is due though no event comes: to be called each second by who has a clock."""
+        self._writer.look()
+
     def reopen(self) -> None:
         """Open the log's file again by its name, as after a rotation from outside."""
-        self.sink.reopen()
+        self._writer.reopen()
 
     def close(self) -> None:
         """Close the log; what was lost is told on standard error."""
-        self.sink.close()
+        self._writer.close()
 
 
 def _sink(log: str | os.PathLike[str] | Sink) -> Sink:

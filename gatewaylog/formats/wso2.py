@@ -99,7 +99,7 @@ class Wso2Format:
         body, marks = self._bodies[type(event)](event)
         prefix = self._prefix(now, thread)
         if writer and self._full:
-            marks += 4
+            marks += 4  # quotation marks
             line = f'{prefix}{body}, Writer="{writer}", Seq="{seq}"\n'
         else:
             line = f"{prefix}{body}\n"

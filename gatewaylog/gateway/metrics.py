@@ -72,10 +72,12 @@ class MeteredLog(AccessLog):
 
     metrics: Metrics
 
-    def write(self, event: Event) -> None:
-        """Write one event, and count it."""
-        super().write(event)
-        self.metrics.count(event)
+    def write(self, event: Event, *, final: bool = True) -> bool:
+        """Write one event, and count it, lost or not."""
+        written = super().write(event, final=final)
+        if written or final:
+            self.metrics.count(event)
+        return written
 
 
 def exposition(counted: Iterable[Snapshot], living: Iterable[Snapshot]) -> bytes:

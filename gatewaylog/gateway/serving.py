@@ -88,7 +88,7 @@ class Serving:
         """Return what was counted so far, for the admin listener. Needs `server.admin`."""
         if self.metrics is None:
             raise ValueError("server.admin is empty: nothing is counted")
-        lost = sum(log.sink.lost for log in (*self._retired, self.log))
+        lost = sum(log.lost for log in (*self._retired, self.log))
         suspended = self.balancer.suspended()
         return self.metrics.snapshot(lost=lost, suspended=suspended) | {"ready": ready}
 

@@ -14,12 +14,8 @@ __all__ = ["FileSink", "MemorySink", "Sink", "StreamSink"]
 class Sink(Protocol):
     """Keeps lines."""
 
-    @property
-    def lost(self) -> int:
-        """Lines that could not be kept so far."""
-
-    def write(self, line: bytes) -> None:
-        """Keep one whole line. Never raises: what can't be kept is counted in `lost`."""
+    def write(self, line: bytes) -> str | None:
+        """Keep one whole line; return why it can't be kept, None where it is. Never raises."""
 
     def reopen(self) -> None:
         """Let go of what is open, and open it again by its name."""

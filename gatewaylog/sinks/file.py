@@ -4,49 +4,73 @@ A returned write is in the kernel: it outlives this process. Linux and macOS app
 one write in one piece on a local file system, so that several processes and threads can share a
 file without a lock, and no line is torn. Only SIGKILL in the middle of a write can leave a part of
 a line (Linux looks for it between two pages); who opens the file next ends that line.
+
+Whoever writes to a file holds a shared lock on it as long as it is open (flock), and knows after
+taking it that the file still has the log's name. So a file that was rotated and on which nobody
+holds a lock takes no line any more.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import stat
 import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gatewaylog.exceptions import LogError
 from gatewaylog.forks import renew_after_fork
-from gatewaylog.sinks.loss import Loss
+
+if TYPE_CHECKING:
+    from gatewaylog.sinks.rotation import Rotation
 
 _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _LOOK_EVERY = 0.5  # seconds between two looks whether the file was renamed or removed
+_TRIES = 100  # to open a file that is being rotated
 
 
 class FileSink:
     """Appends to a file that others may append to, rename or remove.
 
-    The folder is made (0750) where it is missing, the file is made 0640. Raises LogError when the
-    path is a symbolic link, no regular file, another owner's, or can't be opened.
+    The folder is made (0750) where it is missing, the file is made 0640. With a `rotation` the
+    file is renamed when that says so. Raises LogError when the path is a symbolic link, no regular
+    file, another owner's, or can't be opened.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, rotation: Rotation | None = None) -> None:
         # Absolute, since the process may change its folder before the file is opened again.
         self.path = Path(path).absolute()
-        self._loss = Loss(str(self.path))
+        self.name = str(self.path)
+        self._rotation = rotation
         self._broken = False  # the file ends in a part of a line
-        self._mending = threading.Lock()
+        # Reentrant: a finaliser that runs in the middle of one may end an exchange.
+        self._mending = threading.RLock()
+        self._opening = threading.RLock()
         self._looked = time.monotonic()
+        self._room = 0  # bytes that are written before the next look
         self._fd = self._open()
         self._identity = _identity(os.fstat(self._fd))
         renew_after_fork(self._forked)
 
     def _forked(self) -> None:
-        self._mending = threading.Lock()
-        self._loss = Loss(str(self.path))  # what was lost before is the parent's to tell
+        self._mending = threading.RLock()
+        self._opening = threading.RLock()
 
     def _open(self) -> int:
+        """Open the file that has the log's name, and hold a shared lock on it."""
+        for _ in range(_TRIES):
+            fd = self._opened()
+            if _holds(fd, self.path):
+                _end_a_torn_line(fd)
+                return fd
+            os.close(fd)
+        raise LogError(f"{self.path}: is locked by another program")
+
+    def _opened(self) -> int:
         try:
             _make_folder(self.path.parent)
             fd = os.open(self.path, _FLAGS, 0o640)
@@ -61,57 +85,57 @@ class FileSink:
         if status.st_uid != os.geteuid():
             os.close(fd)
             raise LogError(f"{self.path}: belongs to another user (uid {status.st_uid})")
-        _end_a_torn_line(fd)
+        if self._rotation is not None:
+            self._room = self._rotation.opened(status)
         return fd
 
-    @property
-    def lost(self) -> int:
-        """Lines that could not be written so far."""
-        return self._loss.total
+    def write(self, line: bytes) -> str | None:
+        """Append one line; return why it could not be written whole. Never raises.
 
-    def write(self, line: bytes) -> None:
-        """Append one line. Never raises: what can't be written is counted and told."""
+        A line of which the line feed alone is missing counts as written: whatever comes next
+        begins with that.
+        """
         now = time.monotonic()
-        if now - self._looked > _LOOK_EVERY:
+        if self._rotation is not None:
+            self._room -= len(line)
+        if now - self._looked > _LOOK_EVERY or self._room < 0:
             self._looked = now
-            self._look()
-        if self._broken or self._loss.lasts:
-            self._mend(line)
-            return
+            self.look()
+        if self._broken:
+            return self._mend(line)
         try:
             written = os.write(self._fd, line)
         except OSError as error:
-            with self._mending:
-                self._loss.count(error)
-            return
+            return _reason(error)
         if written != len(line):
             with self._mending:
-                self._finish(line[written:])
+                return self._finish(line[written:])
+        return None
 
-    def _finish(self, rest: bytes) -> None:
+    def _finish(self, rest: bytes) -> str | None:
         """Write what a short write left over, as far as it goes."""
         try:
             while rest:
                 rest = rest[os.write(self._fd, rest) :]
         except OSError as error:
             self._broken = True
-            self._loss.count(error)
+            return None if rest == b"\n" else _reason(error)
+        return None
 
-    def _mend(self, line: bytes) -> None:
-        """Write after a failure: a part of a line is ended first, in the same write."""
+    def _mend(self, line: bytes) -> str | None:
+        """Write after a part of a line: that is ended first, in the same write."""
         with self._mending:
             whole = b"\n" + line if self._broken else line
             try:
                 written = os.write(self._fd, whole)
             except OSError as error:
-                self._loss.count(error)
-                return
-            self._broken = False
-            self._finish(whole[written:])
-            if not self._broken:
-                self._loss.over()
+                return _reason(error)
+            if written:
+                self._broken = False
+            return self._finish(whole[written:])
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """See whether the file was renamed or removed, and rotate it where that is due."""
         if self._fd < 0:
             return
         try:
@@ -123,6 +147,10 @@ class FileSink:
             return  # not to be seen just now: what is open still takes lines
         if _identity(status) != self._identity:
             self._reopen_or_stay()
+        elif self._rotation is not None:
+            self._room = self._rotation.room(status)
+            if self._room < 0 and self._rotation.rotate(self.path, self._identity):
+                self._reopen_or_stay()
 
     def _reopen_or_stay(self) -> None:
         """Open the path again; where that fails the open file goes on taking the lines."""
@@ -135,23 +163,37 @@ class FileSink:
         The new file takes over the old one's descriptor in one step (`dup2`), so that a thread in
         the middle of a write never meets a closed one.
         """
-        with self._mending:
+        with self._opening:
+            with self._mending:
+                self._leave_whole()
             fresh = self._open()
-            if self._fd < 0:
-                self._fd = fresh
-            else:
-                os.dup2(fresh, self._fd, inheritable=False)
-                os.close(fresh)
-            self._identity = _identity(os.fstat(self._fd))
-            self._broken = False
+            with self._mending:
+                if self._fd < 0:
+                    self._fd = fresh
+                else:
+                    os.dup2(fresh, self._fd, inheritable=False)
+                    os.close(fresh)
+                self._identity = _identity(os.fstat(self._fd))
+                self._broken = False
+
+    def _leave_whole(self) -> None:
+        """End a part of a line, as nobody may come back to the file."""
+        if self._broken:
+            with contextlib.suppress(OSError):  # still full: readers see a torn last line
+                os.write(self._fd, b"\n")
+                self._broken = False
 
     def close(self) -> None:
-        """Close the file and tell what was lost."""
-        with self._mending:
-            self._loss.over()
+        """Close the file."""
+        with self._opening, self._mending:
             if self._fd >= 0:
+                self._leave_whole()
                 os.close(self._fd)
                 self._fd = -1
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error)
 
 
 def _make_folder(folder: Path) -> None:
@@ -159,6 +201,22 @@ def _make_folder(folder: Path) -> None:
     if not folder.is_dir():
         _make_folder(folder.parent)
         folder.mkdir(mode=0o750, exist_ok=True)
+
+
+def _holds(fd: int, path: Path) -> bool:
+    """Take a shared lock; say whether the file has its name still, so that it will be kept."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False  # it was rotated, and is being packed or deleted
+    except OSError as error:
+        if error.errno not in {errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS}:
+            raise LogError(f"{path}: can't be locked: {error.strerror}") from None
+        # A file system without locks: nobody can take the exclusive one either.
+    try:
+        return _identity(path.lstat()) == _identity(os.fstat(fd))
+    except FileNotFoundError:
+        return False
 
 
 def _end_a_torn_line(fd: int) -> None:

@@ -6,13 +6,15 @@ from __future__ import annotations
 class MemorySink:
     """Keeps every line in `lines`."""
 
+    name = "memory"
+
     def __init__(self) -> None:
         self.lines: list[bytes] = []
-        self.lost = 0
 
-    def write(self, line: bytes) -> None:
+    def write(self, line: bytes) -> str | None:
         """Keep one line."""
         self.lines.append(line)
+        return None
 
     def reopen(self) -> None:
         """Do nothing: the list stays."""

@@ -8,7 +8,6 @@ import select
 import threading
 
 from gatewaylog.forks import renew_after_fork
-from gatewaylog.sinks.loss import Loss
 
 
 class StreamSink:
@@ -20,8 +19,7 @@ class StreamSink:
 
     def __init__(self, fd: int = 1, name: str = "standard output") -> None:
         self._fd = fd
-        self._name = name
-        self._loss = Loss(name)
+        self.name = name
         self._broken = False  # the stream ends in a part of a line
         self._threads = threading.Lock()
         self._processes = _unnamed_file()
@@ -29,18 +27,12 @@ class StreamSink:
 
     def _forked(self) -> None:
         self._threads = threading.Lock()
-        self._loss = Loss(self._name)  # what was lost before is the parent's to tell
 
     def __del__(self) -> None:
         os.close(self._processes)
 
-    @property
-    def lost(self) -> int:
-        """Lines that could not be written so far."""
-        return self._loss.total
-
-    def write(self, line: bytes) -> None:
-        """Write one line; waits while the reader is slow."""
+    def write(self, line: bytes) -> str | None:
+        """Write one line; waits while the reader is slow. Returns why it can't be written."""
         with self._threads:
             try:
                 fcntl.lockf(self._processes, fcntl.LOCK_EX)
@@ -49,9 +41,8 @@ class StreamSink:
                 finally:
                     fcntl.lockf(self._processes, fcntl.LOCK_UN)
             except OSError as error:
-                self._loss.count(error)
-            else:
-                self._loss.over()
+                return error.strerror or str(error)
+        return None
 
     def _write_all(self, rest: bytes) -> None:
         while rest:
@@ -67,9 +58,7 @@ class StreamSink:
         """Do nothing: a stream has no name to be opened by."""
 
     def close(self) -> None:
-        """Tell what was lost; the descriptor stays open, it is not ours."""
-        with self._threads:
-            self._loss.over()
+        """Do nothing: the descriptor is not ours."""
 
 
 def _wait_for_room(fd: int) -> None:

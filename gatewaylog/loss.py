@@ -1,0 +1,39 @@
+"""What a log could not write: one run of events, told when there is room again."""
+
+from __future__ import annotations
+
+from gatewaylog.events import LogLoss
+from gatewaylog.notices import notice
+
+
+class Loss:
+    """The events that were lost since the last one that was written; they follow each other.
+
+    `name` is the log's, for standard error. Used under the log's lock.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._first = self._last = 0
+        self._reason = ""
+        self.count = 0  # of this run
+        self.total = 0  # of all runs
+
+    def add(self, seq: int, reason: str) -> None:
+        """Count the event `seq`; the first of a run is told on standard error at once."""
+        if not self.count:
+            self._first, self._reason = seq, reason
+            notice(f"can't write {self._name}: {reason}; events are lost until it can")
+        self._last = seq
+        self.count += 1
+        self.total += 1
+
+    def event(self, message_id: str) -> LogLoss:
+        """Return the event that tells of this run."""
+        return LogLoss(message_id, self.count, self._first, self._last, self._reason)
+
+    def over(self) -> None:
+        """Begin anew, and say on standard error how many events were lost."""
+        if self.count:
+            notice(f"{self.count} events were not written to {self._name}")
+            self.count = 0

@@ -1,0 +1,146 @@
+"""One process's part of a log: its lines numbered, and what it could not write told.
+
+Each line says who wrote it (Writer, new for each process) and which of that writer's lines it is
+(Seq). Events that are lost use up numbers, so that a gap shows them even where nothing else does.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from gatewaylog.forks import renew_after_fork
+from gatewaylog.formats.wso2 import prefix_text
+from gatewaylog.loss import Loss
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gatewaylog.clock import Clock
+    from gatewaylog.events import Event
+    from gatewaylog.formats import Format
+    from gatewaylog.sinks import Sink
+
+
+class _Here(threading.local):
+    """What a thread is called in the prefix."""
+
+    label: str
+
+
+class Writer:
+    """Writes events to a sink, each as one numbered line, one after the other."""
+
+    def __init__(self, sink: Sink, form: Format, clock: Clock) -> None:
+        self.sink = sink
+        self._encode = form.encode
+        self._clock = clock
+        self._begin()
+        renew_after_fork(self._begin)
+
+    def _begin(self) -> None:
+        """Be a new writer, as after a fork: what was lost before is the parent's to tell."""
+        self._id = os.urandom(8).hex()
+        self._seq = 0
+        self._here = _Here()
+        self._loss = Loss(getattr(self.sink, "name", "the log"))
+        # Reentrant, as a finaliser may end an exchange in the middle of another one's write.
+        self._lock = threading.RLock()
+        self._writing = False
+        self._late: deque[Event] = deque()
+
+    @property
+    def lost(self) -> int:
+        """Events that could not be written so far."""
+        return self._loss.total
+
+    def write(self, event: Event, *, final: bool = True) -> bool:
+        """Write one event; say whether its line is in the kernel.
+
+        What can't be written is counted as lost, or, where this is not the final try, as nothing.
+        """
+        with self._lock:
+            if self._writing:
+                self._late.append(event)
+                return True
+            self._writing = True
+            try:
+                loss = self._loss
+                reason = self._tell(loss) if loss.count else None
+                if reason is None:
+                    reason = self._line(event)
+                if reason is not None and final:
+                    self._seq += 1
+                    loss.add(self._seq, reason)
+                return reason is None
+            finally:
+                self._writing = False
+                if self._late:
+                    self._write_late()
+
+    def _line(self, event: Event) -> str | None:
+        """Write the next line; return why that can't be, and use up no number then."""
+        try:
+            thread = self._here.label
+        except AttributeError:
+            thread = self._name_thread()
+        seq = self._seq + 1
+        reason = self.sink.write(self._encode(event, self._clock.wall(), thread, self._id, seq))
+        if reason is None:
+            self._seq = seq
+        return reason
+
+    def _tell(self, loss: Loss) -> str | None:
+        """Write what was lost, before anything else; return why that can't be."""
+        reason = self._line(loss.event(self._clock.new_id()))
+        if reason is None:
+            loss.over()
+        return reason
+
+    def _name_thread(self) -> str:
+        """Return `process-thread` as the prefix has it, the last 20 characters."""
+        name = f"{os.getpid()}-{threading.current_thread().name}"
+        self._here.label = prefix_text(name[-20:])
+        return self._here.label
+
+    def look(self) -> None:
+        """See whether the log was rotated, and tell what was lost where there is room again,
+        though nothing else is to be written.
+        """
+        look = getattr(self.sink, "look", None)
+        with self._alone():
+            if look is not None:
+                look()
+            if self._loss.count:
+                self._tell(self._loss)
+
+    def reopen(self) -> None:
+        """Open the log again by its name. Raises LogError."""
+        with self._alone():
+            self.sink.reopen()
+
+    def close(self) -> None:
+        """Close the sink; what was lost is told in it where that can be, else on standard error."""
+        with self._alone():
+            if self._loss.count:
+                self._tell(self._loss)
+            self._loss.over()
+            self.sink.close()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep other threads from writing, and what this one has to write meanwhile for later."""
+        with self._lock:
+            self._writing = True
+            try:
+                yield
+            finally:
+                self._writing = False
+            self._write_late()
+
+    def _write_late(self) -> None:
+        while self._late:
+            self.write(self._late.popleft())
