@@ -6,7 +6,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from gatewaylog.cli import logs, span
+from gatewaylog.cli import logs, span, stores
 from gatewaylog.cli.output.choosing import OUTPUTS, refuse_parquet
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ Quote the query: the shell would take * and | for itself. Events come newest
 first. Times are RFC 3339, -15m, -7d@d, today, yesterday. docs/reading.md tells
 the language."""
 
+ENGINES = ("auto", "pure", *stores.STORES)
+
 
 def configure(parser: Parser) -> None:
     """Add the verb's arguments."""
@@ -36,6 +38,10 @@ def configure(parser: Parser) -> None:
     parser.add_argument(
         "--unread", action="store_true", help="show the lines that can't be read, on standard error"
     )
+    parser.add_argument(
+        "--engine", choices=ENGINES, default="auto", help="who searches (auto: this program, files)"
+    )
+    stores.configure(parser)
 
 
 def configure_output(parser: Parser) -> None:
@@ -56,7 +62,10 @@ def run(options: Namespace) -> int:
     from gatewaylog.search import gathering_of
 
     refuse_parquet(options.output, "search")
+    stores.check(options)
     plan = planned(options.query, options)
+    if options.engine in stores.STORES:
+        return stores.run(plan, options)
     sources = logs.sources_asked(options, "search", plan.indexes)
     gathering = None if options.unread else gathering_of(plan)
     if gathering is None:

@@ -48,7 +48,7 @@ class Store:
 
     name: str
     shown: str
-    tls: bool
+    tls: ssl.SSLContext | None
     host: str
     port: int | None
     path: str
@@ -67,16 +67,19 @@ def store_at(
     name: str,
     secrets: Secrets | None = None,
     headers: Mapping[str, str] | None = None,
+    ca: str = "",
     timeout: float = TIMEOUT,
 ) -> Store:
-    """Return the store `name` at `url`. Raises RemoteError where that is no http or https URL."""
+    """Return the store `name` at `url`; the certificates in the file `ca`, if any, are trusted
+    instead of the system's. Raises RemoteError where the URL or these can't be used.
+    """
     parts, port = _parts(url, name)
     host = parts.hostname or ""
     at = f"[{host}]" if ":" in host else host
     return Store(
         name=name,
         shown=f"{parts.scheme}://{at}{'' if port is None else f':{port}'}{parts.path}",
-        tls=parts.scheme == "https",
+        tls=_trusting(ca, name) if parts.scheme == "https" else None,
         host=host,
         port=port,
         path=parts.path.rstrip("/"),
@@ -114,6 +117,14 @@ def _authorization(parts: SplitResult, secrets: Secrets, name: str) -> dict[str,
         raise RemoteError(f"{name}: the name of a user can't hold a colon")
     pair = f"{user}:{password}".encode("utf-8", "surrogateescape")
     return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
+
+
+def _trusting(ca: str, name: str) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca or None)
+    except OSError as error:
+        why = error.strerror or error
+        raise RemoteError(f"{name}: {ca}: can't be used as certificates: {why}") from None
 
 
 class Answer:
@@ -189,9 +200,8 @@ def asked(
 
 
 def _connection(store: Store) -> http.client.HTTPConnection:
-    if store.tls:
-        context = ssl.create_default_context()
-        return http.client.HTTPSConnection(
-            store.host, store.port, timeout=store.timeout, context=context
-        )
-    return http.client.HTTPConnection(store.host, store.port, timeout=store.timeout)
+    if store.tls is None:
+        return http.client.HTTPConnection(store.host, store.port, timeout=store.timeout)
+    return http.client.HTTPSConnection(
+        store.host, store.port, timeout=store.timeout, context=store.tls
+    )
