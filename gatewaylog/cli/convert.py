@@ -13,7 +13,7 @@ from gatewaylog.cli.verbs import WrongCall
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import BinaryIO
 
     from gatewaylog.cli.verbs import Parser
@@ -23,11 +23,13 @@ if TYPE_CHECKING:
 EXAMPLE = """\
   gatewaylog convert --to json logs/ -o all.ndjson
   zcat old.log.gz | gatewaylog convert --to logfmt -
+  gatewaylog convert --to clickhouse logs/ | clickhouse-client --query \
+      'INSERT INTO gatewaylog.events FORMAT JSONEachRow'
 
 Events come oldest first and whole: no value is cut. Lines that can't be read
 are counted, and with --keep-unread copied as they are."""
 
-_FORMATS = ("wso2", "json", "logfmt", "parquet")
+_FORMATS = ("wso2", "json", "logfmt", "parquet", "clickhouse")
 _UNBOUNDED = 2**40  # more than any line that is read
 _MODE = 0o600  # logs tell of people
 
@@ -45,18 +47,20 @@ def configure(parser: Parser) -> None:
 def run(options: Namespace) -> int:
     """Write all events."""
     from gatewaylog.cli.unread import tell_unread
-    from gatewaylog.formats import FORMATS, LineOptions
     from gatewaylog.reader import lines_of
 
     refuse_parquet(options.to, "convert")
-    written = FORMATS[options.to](LineOptions(max_value_length=_UNBOUNDED, max_line=_UNBOUNDED))
+    if options.to == "clickhouse" and options.keep_unread:
+        raise WrongCall("convert: --keep-unread is not for --to clickhouse: they are no records")
+    written_of = _writer(options.to)
     unread = 0
     entries = lines_of(logs.sources_of(options, "convert"))
     with _opened(options.o) as output:
         for entry in entries:
             line = _line_of(entry)
-            if line is not None:
-                output.write(written.write(line))
+            written = None if line is None else written_of(entry, line)
+            if written is not None:
+                output.write(written)
                 continue
             unread += 1
             if options.keep_unread and entry.raw:
@@ -65,6 +69,18 @@ def run(options: Namespace) -> int:
         unread, "copied as they are" if options.keep_unread else "--keep-unread copies them"
     )
     return 0
+
+
+def _writer(name: str) -> Callable[[Entry, Line], bytes | None]:
+    """Return what writes a line that was read; None where it can't be written so."""
+    if name == "clickhouse":
+        from gatewaylog.cli.clickhouse_records import Records
+
+        return Records().of
+    from gatewaylog.formats import FORMATS, LineOptions
+
+    form = FORMATS[name](LineOptions(max_value_length=_UNBOUNDED, max_line=_UNBOUNDED))
+    return lambda _entry, line: form.write(line)
 
 
 def _line_of(entry: Entry) -> Line | None:
