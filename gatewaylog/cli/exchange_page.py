@@ -83,4 +83,4 @@ def _missing(exchange: Exchange) -> Iterator[str]:
         if not isinstance(event, IncomingRequest) and event.response_to is None:
             yield "no INCOMING_REQUEST belongs to it: this event has no ResponseTo"
         else:
-            yield "its INCOMING_REQUEST is not in these files"
+            yield "its INCOMING_REQUEST is not in what was read"

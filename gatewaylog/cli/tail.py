@@ -112,6 +112,8 @@ def _output(options: Namespace) -> str:
     output: str = options.output
     if options.raw and output not in {"auto", "raw"}:
         raise WrongCall(f"tail: --raw and --output {output} exclude each other")
+    if options.follow and options.until is not None:
+        raise WrongCall("tail: -f has no end: --until goes without it")
     if options.follow and output == "table":
         raise WrongCall("tail: a table has an end: --output table goes without -f")
     return "raw" if options.raw else output

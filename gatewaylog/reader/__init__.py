@@ -15,6 +15,7 @@ from gatewaylog.reader.reading import Reading, entries, lines_of, read
 from gatewaylog.reader.sources import Source
 from gatewaylog.reader.spans import between
 from gatewaylog.reader.times import time_of
+from gatewaylog.reader.watching import Watch
 
 __all__ = [
     "GRACE",
@@ -31,6 +32,7 @@ __all__ = [
     "Pipe",
     "Reading",
     "Source",
+    "Watch",
     "between",
     "blocks_between",
     "blocks_of",

@@ -52,12 +52,12 @@ class Exchange:
         return tuple(line for line in (self.incoming, self.terminal) if line is not None)
 
 
-Fault = Literal["no end", "no beginning", "double"]
+Fault = Literal["no end", "no beginning", "double", "ended late"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Orphan:
-    """An exchange that is not whole, and what is wrong with it."""
+    """An exchange that is not whole, and what is wrong with it; or that ended after all, late."""
 
     exchange: Exchange
     fault: Fault

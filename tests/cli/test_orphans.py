@@ -15,8 +15,8 @@ import pytest
 
 from gatewaylog.cli import run
 from gatewaylog.formats import JsonFormat, Line, LineOptions
-from tests.cli.processes import at_terminal
-from tests.cli.test_tail import COMPLETE, INCOMING
+from tests.cli.processes import at_terminal, started
+from tests.cli.test_tail import COMPLETE, ERROR, INCOMING, written
 from tests.running import api, launched, toml, until
 from tests.strict_backend import StrictBackend
 from tests.system.test_gateway_kill import call_until_it_dies
@@ -91,6 +91,16 @@ def test_errors_that_can_t_be_paired_are_said(tmp_path: Path, capsys: CaptureFix
     assert "ERRORs without ResponseTo, which can't be paired: 1; " in told.err
 
 
+def test_errors_that_can_t_be_paired_are_said_where_no_request_lacks_its_end_too(
+    tmp_path: Path, capsys: CaptureFixture[str]
+) -> None:
+    unpaired = ERROR._replace(error_source="fault", api="a", response_to=None)
+    assert run(["orphans", log_of(tmp_path / "log", (0, unpaired))]) == 0
+    assert capsys.readouterr().err == (
+        "gatewaylog: ERRORs without ResponseTo, which can't be paired: 1\n"
+    )
+
+
 def test_a_terminal_gets_a_line_for_each(tmp_path: Path) -> None:
     log = log_of(tmp_path / "log", (0, INCOMING), (90, INCOMING._replace(message_id="x")))
     with at_terminal("orphans", log, NO_COLOR="1") as running:
@@ -105,6 +115,81 @@ def test_a_terminal_gets_a_line_for_each(tmp_path: Path) -> None:
 def test_a_grace_that_is_no_time_is_one_line(grace: str, capsys: CaptureFixture[str]) -> None:
     assert run(["orphans", f"--grace={grace}", str(SEED)]) == 2
     assert "must be a time such as 500ms, 60s, 5m or 1h" in capsys.readouterr().err
+
+
+def test_programs_and_people_get_them_as_they_ask(
+    tmp_path: Path, capsys: CaptureFixture[str]
+) -> None:
+    log = log_of(tmp_path / "log", (0, INCOMING), (90, INCOMING._replace(message_id="x")))
+    assert run(["orphans", log, "--output", "raw"]) == 1
+    assert capsys.readouterr().out == Path(log).read_text().splitlines(keepends=True)[0]
+    assert run(["orphans", log, "--output", "csv"]) == 1
+    assert capsys.readouterr().out.startswith("orphan,_time,API,")
+    assert run(["orphans", log, "--output", "table"]) == 1
+    assert "no end" in capsys.readouterr().out
+
+
+def test_a_span_of_time_is_looked_at_as_if_it_were_the_log(
+    tmp_path: Path, capsys: CaptureFixture[str]
+) -> None:
+    late = COMPLETE._replace(duration_ms=100_000.0)
+    log = log_of(tmp_path / "log", (0, INCOMING), (90, ERROR), (100, late))
+    assert run(["orphans", log]) == 0
+    until = (START + timedelta(seconds=95)).isoformat()
+    assert run(["orphans", log, "--until", until]) == 1
+    assert found(capsys) == [("no end", INCOMING.message_id)]
+    since = (START + timedelta(seconds=50)).isoformat()
+    assert run(["orphans", log, "--since", since]) == 0
+    assert capsys.readouterr().err == "gatewaylog: begun before the log, no orphans: 1\n"
+
+
+def test_lines_that_can_t_be_read_are_told(tmp_path: Path, capsys: CaptureFixture[str]) -> None:
+    (tmp_path / "log").write_bytes(b"torn\nworn\n")
+    assert run(["orphans", str(tmp_path / "log")]) == 0
+    assert capsys.readouterr().err == "gatewaylog: 2 lines not read; --unread shows them\n"
+    assert run(["orphans", str(tmp_path / "log"), "--unread"]) == 0
+    assert capsys.readouterr().err.splitlines()[1].endswith("log:2: no key=value at column 1: worn")
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--output", "table"), ("--until", "now")], ids=["table", "until"]
+)
+def test_what_has_an_end_does_not_go_with_f(
+    arguments: tuple[str, str], capsys: CaptureFixture[str]
+) -> None:
+    assert run(["orphans", "-f", *arguments, str(SEED)]) == 2
+    assert "without" in capsys.readouterr().err
+
+
+def test_with_f_each_is_named_once_when_it_is_old_enough_at_present_and_when_it_ends_late(
+    tmp_path: Path,
+) -> None:
+    log = tmp_path / "log"
+    log_of(log, (0, INCOMING))  # long ago, though the newest line is no younger
+    with started("orphans", "-f", "--grace", "1s", str(log)) as running:
+        running.reads(f'"no end".*{INCOMING.message_id}')
+        fresh = INCOMING._replace(message_id="fresh")
+        quick = INCOMING._replace(message_id="quick")
+        written(log, fresh, quick, COMPLETE._replace(response_to="quick"))
+        running.reads('"no end".*"fresh"')
+        written(log, COMPLETE._replace(message_id="at last", response_to="fresh"))
+        running.reads('"ended late".*"at last"')
+        written(log, COMPLETE._replace(message_id="alone", response_to="x", duration_ms=1.0))
+        running.reads('"no beginning".*"alone"')
+        assert running.stopped_by(signal.SIGINT) == 1
+    rows = [json.loads(line) for line in running.text.splitlines()]
+    assert [row["orphan"] for row in rows] == ["no end", "no end", "ended late", "no beginning"]
+
+
+def test_with_f_it_is_well_where_all_that_were_named_have_ended(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log_of(log, (0, INCOMING))
+    with at_terminal("orphans", "-f", "--grace", "1s", str(log), NO_COLOR="1") as running:
+        running.reads("^no end        2026-05-26 ")
+        written(log, COMPLETE)
+        running.reads(r"^ended late    .* ✓ 200    1\.2 ms ")
+        running.types(b"\x03")
+        assert running.ended() == 0
 
 
 HELD = b"PUT /echo/held HTTP/1.1\r\nHost: here\r\nContent-Length: 10\r\n\r\n"

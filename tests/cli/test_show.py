@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,14 +37,14 @@ def test_any_id_shows_both_events(
         INCOMING._replace(request_id=REQUEST, trace_id=TRACE),
         COMPLETE._replace(request_id=REQUEST, trace_id=TRACE),
     )
-    assert run(["show", identity, str(log)]) == 0
+    assert run(["show", "--output", "table", identity, str(log)]) == 0
     out = capsys.readouterr().out
     assert out.index("INCOMING_REQUEST  2") < out.index("REQUEST_COMPLETE  2")
     assert out.count("RequestInURL      /echo?x=1") == 2
 
 
 def test_the_events_come_in_order_with_the_time_between(capsys: CaptureFixture[str]) -> None:
-    assert run(["show", "f2", str(LOG)]) == 0
+    assert run(["show", "--output", "table", "f2", str(LOG)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "GET /echo/x → GET https://backend/echo/x → 500 complete 400 ms"
     assert lines[2].startswith("INCOMING_REQUEST  2017-05-26T")
@@ -54,11 +55,11 @@ def test_the_events_come_in_order_with_the_time_between(capsys: CaptureFixture[s
 
 def test_what_is_missing_is_said(tmp_path: Path, capsys: CaptureFixture[str]) -> None:
     log = written(tmp_path / "log", INCOMING)
-    assert run(["show", "11111111", str(log)]) == 0
+    assert run(["show", "--output", "table", "11111111", str(log)]) == 0
     assert capsys.readouterr().out.endswith("\nno terminal event: not ended yet, or cut off\n")
     log = written(tmp_path / "other", COMPLETE)
-    assert run(["show", "22222222", str(log)]) == 0
-    assert capsys.readouterr().out.endswith("\nits INCOMING_REQUEST is not in these files\n")
+    assert run(["show", "--output", "table", "22222222", str(log)]) == 0
+    assert capsys.readouterr().out.endswith("\nits INCOMING_REQUEST is not in what was read\n")
 
 
 def test_an_id_that_nothing_has_is_the_answer_no(capsys: CaptureFixture[str]) -> None:
@@ -71,11 +72,47 @@ def test_nothing_of_the_log_steers_the_terminal(
 ) -> None:
     evil = "/\x1b[2J\u202e\n"
     log = written(tmp_path / "log", INCOMING._replace(request_in_url=evil, user_agent=evil))
-    assert run(["show", "11111111", str(log)]) == 0
+    assert run(["show", "--output", "table", "11111111", str(log)]) == 0
     assert all(line.isprintable() for line in capsys.readouterr().out.split("\n"))
 
 
 def test_a_trace_may_have_several_exchanges(tmp_path: Path, capsys: CaptureFixture[str]) -> None:
     calls = [INCOMING._replace(message_id=f"call-{at}", trace_id=TRACE) for at in range(3)]
-    assert run(["show", TRACE, str(written(tmp_path / "log", *calls))]) == 0
+    assert run(["show", "--output", "table", TRACE, str(written(tmp_path / "log", *calls))]) == 0
     assert capsys.readouterr().out.count("\n\nGET /echo?x=1\n") == 2
+
+
+def test_programs_get_the_events_and_raw_is_the_lines(capsys: CaptureFixture[str]) -> None:
+    assert run(["show", "f2", str(LOG)]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["Event"] for row in rows] == ["INCOMING_REQUEST", "REQUEST_COMPLETE"]
+    assert rows[1]["DurationMs"] == 400.0
+    assert run(["show", "f2", str(LOG), "--output", "json"]) == 0
+    assert json.loads(capsys.readouterr().out) == rows
+    assert run(["show", "f2", str(LOG), "--output", "csv"]) == 0
+    assert capsys.readouterr().out.startswith("_time,Event,MessageID,API,")
+    assert run(["show", "f2", str(LOG), "--output", "raw"]) == 0
+    lines = [line for line in LOG.read_text().splitlines() if '"f1"' in line]
+    assert capsys.readouterr().out.splitlines() == lines
+
+
+def test_a_span_of_time_bounds_where_it_looks(capsys: CaptureFixture[str]) -> None:
+    assert run(["show", "f1", str(LOG), "--since", "2017-05-26T11:15:00.1-07:00"]) == 0
+    (row,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert row["Event"] == "REQUEST_COMPLETE"
+    assert run(["show", "f1", str(LOG), "--until", "2017-05-26T11:15:00-07:00"]) == 1
+    assert "no exchange with the id" in capsys.readouterr().err
+
+
+def test_lines_with_the_id_that_can_t_be_read_are_told(
+    tmp_path: Path, capsys: CaptureFixture[str]
+) -> None:
+    log = written(tmp_path / "log", INCOMING)
+    with log.open("ab") as file:
+        file.write(b"torn 11111111\nother\n")
+    assert run(["show", "11111111", str(log)]) == 0
+    assert capsys.readouterr().err == "gatewaylog: 1 line not read; --unread shows them\n"
+    assert run(["show", "11111111", str(log), "--unread"]) == 0
+    told = capsys.readouterr().err.splitlines()
+    assert told[0].endswith(": torn 11111111")
+    assert told[1] == "gatewaylog: 1 line not read"
