@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 EXAMPLE = """\
   gatewaylog convert --to json logs/ -o all.ndjson
   zcat old.log.gz | gatewaylog convert --to logfmt -
-  gatewaylog convert --to clickhouse logs/ | clickhouse-client --query \
+  gatewaylog convert --to clickhouse logs/ | clickhouse-client --query \\
       'INSERT INTO gatewaylog.events FORMAT JSONEachRow'
 
 Events come oldest first and whole: no value is cut. Lines that can't be read
