@@ -11,7 +11,7 @@ from gatewaylog.exceptions import ShipError
 if TYPE_CHECKING:
     from gatewaylog.ship.destination import Destination
 
-DESTINATIONS = ("loki", "splunk", "command")
+DESTINATIONS = ("loki", "splunk", "clickhouse", "command")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

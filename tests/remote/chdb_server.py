@@ -1,14 +1,16 @@
 """ClickHouse's HTTP interface over chdb, the embedded ClickHouse: a program of its own.
 
 It prints its port, and answers until its standard input ends. The SQL is run by ClickHouse itself;
-what is ours is the HTTP around it: `query` in the URL stands before the body, answers are chunked,
-errors are 500 (516, wrong password: 401; 60, no such table: 404) with X-ClickHouse-Exception-Code.
+what is ours is the HTTP around it: `query` in the URL stands before the body, what else stands
+there are settings, answers are chunked, errors are 500 (516, wrong password: 401; 60, no such
+table: 404) with X-ClickHouse-Exception-Code.
 https://clickhouse.com/docs/interfaces/http
 """
 
 from __future__ import annotations
 
 import base64
+import gzip
 import importlib
 import re
 import sys
@@ -27,7 +29,7 @@ turn = threading.Lock()
 seen: list[str] = []  # the statements
 
 
-def run(sql: str, body: bytes) -> bytes:
+def run(sql: str, body: bytes, settings: str = "") -> bytes:
     """The result of a statement; INSERT takes what follows it, which chdb has no way for."""
     with turn:
         insert = _INSERT.match(sql)
@@ -44,7 +46,8 @@ def run(sql: str, body: bytes) -> bytes:
             shape = ", ".join(f"`{name}` {kind}" for name, kind in columns)
             shape = shape.replace("\\'", "'").replace("'", "\\'")
             database.query(
-                f"INSERT INTO {table} SELECT * FROM file('{file.name}', JSONEachRow, '{shape}')"
+                f"INSERT INTO {table} {settings}"
+                f" SELECT * FROM file('{file.name}', JSONEachRow, '{shape}')"
             )
         return b""
 
@@ -54,6 +57,12 @@ class Server(ThreadingHTTPServer):
         """A client that has read enough closes the connection."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)  # type: ignore[arg-type]
+
+
+def settings_of(asked: dict[str, list[str]]) -> str:
+    """What else stands in the URL: settings, for inserts alone."""
+    named = ", ".join(f"{name}='{values[0]}'" for name, values in asked.items())
+    return f"SETTINGS {named}" if named else ""
 
 
 class Interface(BaseHTTPRequestHandler):
@@ -68,7 +77,9 @@ class Interface(BaseHTTPRequestHandler):
             )
             return
         try:
-            found = run(" ".join(asked.get("query", [])), body)
+            if self.headers.get("Content-Encoding") == "gzip":
+                body = gzip.decompress(body)
+            found = run(" ".join(asked.pop("query", [])), body, settings_of(asked))
         except Exception as error:
             self.fail(str(error))
             return

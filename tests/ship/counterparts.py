@@ -68,6 +68,7 @@ class Counterpart:
     trouble: Trouble = field(default_factory=Trouble)
     requests: list[Request] = field(default_factory=list)
     port: int = 0
+    met: int = 0
     _server: _Server | None = None
     _turn: Any = field(default_factory=threading.Lock)
 
@@ -90,6 +91,7 @@ class Counterpart:
 
     def meet(self, request: Request) -> Reply | str:
         """The reply, or the kind of trouble that comes instead of one."""
+        self.met += 1
         kind = self.trouble.pick()
         if kind == "busy":
             return 429, {"Retry-After": "0"}, b"too many"

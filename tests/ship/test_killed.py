@@ -1,0 +1,78 @@
+"""A shipper killed by SIGKILL at random, its destination in trouble at random: nothing is lost."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.ship.counterparts import Collector, Counterpart, LokiStore, listening
+from tests.ship.killing import killed_at_random
+from tests.ship.logs import lines, ndjson
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.system
+
+
+@pytest.mark.parametrize("seed", [1])
+def test_loki_has_each_line_once_and_each_refused_one_is_a_dead_letter(
+    log: Path, state: Path, loki: Counterpart, store: LokiStore, seed: int
+) -> None:
+    store.refuses = lambda line: '99"' in line.partition("RequestInURL=")[2][:20]
+    written = killed_at_random(
+        log,
+        state,
+        loki,
+        progress=lambda: loki.met,
+        seed=seed,
+        to="loki",
+        url=loki.url,
+        timeout=0.3,
+    )
+    refused = [line for line in lines(range(written)) if store.refuses(line)]
+    letters = [letter["line"] for letter in ndjson(state / "dead-letters.ndjson")]
+    assert Counter(letters) == Counter(refused)
+    assert Counter(store.lines) == Counter(set(lines(range(written))) - set(refused))
+    assert ndjson(state / "gaps.ndjson") == []
+    assert len(set(loki.trouble.seen)) > 3
+
+
+@pytest.mark.parametrize("acknowledges", [False, True])
+def test_splunk_has_each_line(log: Path, state: Path, *, acknowledges: bool) -> None:
+    """It knows no event again, so that some come twice."""
+    collector = Collector(acknowledges=acknowledges)
+    with listening(collector.take) as counterpart:
+        written = killed_at_random(
+            log,
+            state,
+            counterpart,
+            progress=lambda: counterpart.met,
+            seed=2,
+            times=20,
+            to="splunk",
+            url=counterpart.url,
+            token=Collector.TOKEN,
+            timeout=0.5,
+        )
+    assert set(collector.lines) == set(lines(range(written)))
+    assert ndjson(state / "dead-letters.ndjson") == ndjson(state / "gaps.ndjson") == []
+
+
+def test_a_command_gets_each_line(log: Path, state: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    command = ["sh", "-c", f"cat >> '{out}'"]
+    written = killed_at_random(
+        log,
+        state,
+        None,
+        progress=lambda: out.stat().st_size if out.exists() else 0,
+        seed=3,
+        times=20,
+        to="command",
+        command=command,
+    )
+    assert set(out.read_text().splitlines()) >= set(lines(range(written)))
+    assert ndjson(state / "dead-letters.ndjson") == ndjson(state / "gaps.ndjson") == []
