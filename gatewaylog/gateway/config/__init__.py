@@ -1,7 +1,7 @@
 """`gateway.toml`: its tables, their defaults, and everything that can be wrong with it."""
 
 from gatewaylog.gateway.config.addresses import Address, BackendUrl
-from gatewaylog.gateway.config.apis import ApiConfig, CorsConfig, ResourceConfig, api_label
+from gatewaylog.gateway.config.apis import ApiConfig, CorsConfig, ResourceConfig
 from gatewaylog.gateway.config.file import load, parse
 from gatewaylog.gateway.config.tables import (
     ApplicationConfig,
@@ -12,6 +12,7 @@ from gatewaylog.gateway.config.tables import (
     SearchConfig,
     ServerConfig,
 )
+from gatewaylog.gateway.labels import api_label
 
 __all__ = [
     "Address",

@@ -19,6 +19,7 @@ from gatewaylog.gateway.config.values import (
     one_or_several,
     some,
 )
+from gatewaylog.gateway.labels import api_label
 from gatewaylog.gateway.paths import normalised, unroutable
 
 Auth = Literal["required", "none"]
@@ -26,17 +27,6 @@ Scheme = Literal["http", "https"]
 
 _PATH = re.compile(r"(?:/(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-F]{2})+)*/?")  # RFC 3986 §3.3
 _PARAMETER = re.compile(r"\{([A-Za-z0-9_.-]+)\}")
-
-
-def api_label(
-    name: str, *, provider: str = "", version: str = "", default_version: bool = False
-) -> str:
-    """Return `provider--Name:vVersion`, without what there is not and the default version.
-
-    The rule is "API label" of the log's contract; version `v2.0` gives `:vv2.0`.
-    """
-    label = f"{provider}--{name}" if provider else name
-    return f"{label}:v{version}" if version and not default_version else label
 
 
 def context(value: str) -> str:

@@ -11,9 +11,10 @@ from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from gatewaylog.gateway.config.apis import Context, Methods, ResourcePath, api_label, shape
+from gatewaylog.gateway.config.apis import Context, Methods, ResourcePath, shape
 from gatewaylog.gateway.config.problems import Place, Problem, nearest, written
 from gatewaylog.gateway.config.values import KeyDigest, OptionalWord, Word
+from gatewaylog.gateway.labels import api_label
 
 Tables = Mapping[str, object]
 
