@@ -5,32 +5,36 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import time
 from collections import deque
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from gatewaylog.analytics.covering import covered
+from gatewaylog.analytics.parts import FilePart, gathered
 from gatewaylog.exceptions import ReaderError
-from gatewaylog.reader import LONGEST, between, blocks_between, blocks_of, shares_of
-from gatewaylog.reader.times import clean
+from gatewaylog.reader import between, blocks_of, shares_of
 from gatewaylog.search import Gathering, Together, compile_query, gathering_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import tzinfo
 
-    from gatewaylog.reader import Block, Source
+    from gatewaylog.analytics.parts import Given, Part
+    from gatewaylog.reader import Source
     from gatewaylog.search import Plan, Result
     from gatewaylog.search.stream import Setting
 
 SHARE = 16 * 1024 * 1024  # bytes: a fraction of a second's work, so that all end together
 WORTH = 64 * 1024 * 1024  # bytes from which on processes gain more than their start takes
+_LONG = 1.0  # seconds that more processes take less of: their start takes half of one
 _MOST = 8  # processes: each takes 20 MB
 
 
 class Shared:
     """A query, or several in one pass, over `sources` by index, read in parts by as many processes
-    as pay.
+    as pay; what a cache holds is taken from there, if `cached`.
 
     `unread` counts, once the result's rows are drawn, the lines that can't be read.
     """
@@ -42,6 +46,7 @@ class Shared:
         *,
         workers: int | None = None,
         share: int = SHARE,
+        cached: bool = True,
     ) -> None:
         self.unread = 0
         gatherings = [gathering] if isinstance(gathering, Gathering) else gathering
@@ -49,6 +54,7 @@ class Shared:
         self._sources = sources
         self._workers = workers
         self._share = share
+        self._cached = cached
 
     def result(self) -> Result:
         """Return what the query gives. Raises QueryError and ReaderError, also as rows come."""
@@ -60,35 +66,53 @@ class Shared:
         return self._together.results(self._states())
 
     def _states(self) -> Iterator[list[Any]]:
-        apart: list[_Part] = []
+        held: deque[Part] = deque()
+        apart: list[FilePart] = []
         earliest, latest = self._together.earliest, self._together.latest
         for index, sources in self._sources.items():
             for source in between(sources, earliest, latest):
-                parts = shares_of(source, self._share)
-                apart += [_Part(source, index, *part) for part in parts]
+                cached, rest = covered(source, index) if self._cached else ([], source)
+                held += cached
+                if rest is None:
+                    continue
+                parts = shares_of(rest, self._share)
+                apart += [FilePart(rest, index, *part) for part in parts]
                 if not parts:
-                    yield self._gathered(blocks_of(source), index)
-                    self.unread += bool(source.damage)
+                    yield from self._counted(gathered(self._together, blocks_of(rest), index))
+                    self.unread += bool(rest.damage)
         workers = self._number_of_workers(apart)
+        if workers == 1:
+            yield from self._begun_with(held)
+            workers = _most(len(held)) if held else 1
         if workers > 1:
-            yield from self._spread(apart, workers)
+            yield from self._spread([*held, *apart], workers)
             return
         for part in apart:
-            yield self._gathered(part.blocks(), part.inside)
+            yield from self._counted(part.given(self._together))
 
-    def _gathered(self, blocks: Iterable[Block], index: str) -> list[Any]:
-        states, unread = _gathered(self._together, blocks, index)
-        self.unread += unread
-        return states
+    def _begun_with(self, held: deque[Part]) -> Iterator[list[Any]]:
+        """Ask the cache, which nearly always is a matter of moments; stop, with parts left in
+        `held`, where those are worth more processes.
+        """
+        while held:
+            began = time.perf_counter()
+            yield from self._counted(held.popleft().given(self._together))
+            left = (time.perf_counter() - began) * len(held)
+            if self._workers is None and left > _LONG and _most(len(held)) > 1:
+                return
 
-    def _number_of_workers(self, parts: list[_Part]) -> int:
+    def _counted(self, given: Given) -> Iterator[list[Any]]:
+        self.unread += given.unread
+        yield from given.states
+
+    def _number_of_workers(self, parts: list[FilePart]) -> int:
         if self._workers is not None:
             return self._workers
         if sum(part.end - part.begin for part in parts) < WORTH:
             return 1
-        return min(_processors(), _MOST, len(parts))
+        return _most(len(parts))
 
-    def _spread(self, parts: list[_Part], workers: int) -> Iterator[list[Any]]:
+    def _spread(self, parts: list[Part], workers: int) -> Iterator[list[Any]]:
         queries = [_Query.of(each.plan.setting) for each in self._together.gatherings]
         # Spawned, as a fork takes over whatever threads and locks there are.
         with ProcessPoolExecutor(
@@ -100,25 +124,11 @@ class Shared:
             try:
                 waiting = deque(pool.submit(_work, part) for part in parts)
                 while waiting:
-                    states, unread = waiting.popleft().result()
-                    self.unread += unread
-                    yield states
+                    yield from self._counted(waiting.popleft().result())
             except BrokenProcessPool:
                 raise ReaderError("a process that read the log was killed") from None
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
-
-
-class _Part(NamedTuple):
-    """Bytes of a file."""
-
-    source: Source
-    inside: str  # the index
-    begin: int
-    end: int
-
-    def blocks(self) -> Iterator[Block]:
-        return blocks_between(self.source, self.begin, self.end)
 
 
 class _Query(NamedTuple):
@@ -149,34 +159,13 @@ def _begin(queries: list[_Query]) -> None:
     _begun.append(Together([each for each in gatherings if each]))
 
 
-def _work(part: _Part) -> tuple[list[Any], int]:
-    return _gathered(_begun[0], part.blocks(), part.inside)
+def _work(part: Part) -> Given:
+    return part.given(_begun[0])
 
 
-def _gathered(together: Together, blocks: Iterable[Block], index: str) -> tuple[list[Any], int]:
-    before, cut = together.unread, _TooLong(together)
-    also = {"index": index} if index else {}
-    states = together.states(cut.readable(blocks), clean=clean, also=also)
-    return states, together.unread - before + cut.number
-
-
-class _TooLong:
-    """Counts lines that are too long to be read, and takes them out of blocks."""
-
-    def __init__(self, together: Together) -> None:
-        self.number = 0
-        self._passes = together.passes
-
-    def readable(self, blocks: Iterable[Block]) -> Iterator[bytes]:
-        for block in blocks:
-            if len(block.raw) < LONGEST and not block.is_cut:
-                yield block.raw
-                continue
-            for line in block.raw.split(b"\n"):
-                if len(line) < LONGEST and not block.is_cut:
-                    yield line
-                else:
-                    self.number += self._passes(line[:LONGEST])
+def _most(parts: int) -> int:
+    """Return how many processes so many parts are worth."""
+    return min(_processors(), _MOST, parts)
 
 
 def _processors() -> int:

@@ -1,0 +1,49 @@
+"""DuckDB, set up so that it reads and writes the files it is told, and nothing else."""
+
+from __future__ import annotations
+
+import importlib.util
+import multiprocessing
+import os
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from gatewaylog.exceptions import GatewaylogError
+
+if TYPE_CHECKING:
+    import duckdb
+
+_MEMORY = "512MB"  # more than a part's rows take; what needs more is left to our own engine
+
+
+class ExtraMissing(GatewaylogError):
+    """What was asked for needs DuckDB, which is not installed."""
+
+
+def is_installed() -> bool:
+    """Tell whether DuckDB can be imported, without doing so."""
+    return importlib.util.find_spec("duckdb") is not None
+
+
+@lru_cache(maxsize=1)
+def connected() -> duckdb.DuckDBPyConnection:
+    """Return this process's connection. Raises ExtraMissing.
+
+    A process of several that share a search computes on one processor, any other on all.
+    """
+    try:
+        import duckdb
+    except ImportError:
+        message = "this needs DuckDB: pip install gatewaylog[analytics]"
+        raise ExtraMissing(message) from None
+    alone = multiprocessing.parent_process() is None
+    return duckdb.connect(
+        config={
+            "threads": str((os.cpu_count() or 1) if alone else 1),
+            "memory_limit": _MEMORY,
+            "temp_directory": "",  # what does not fit is not spilled into the current folder
+            "preserve_insertion_order": "false",
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+        }
+    )
