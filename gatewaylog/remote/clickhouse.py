@@ -10,8 +10,11 @@ https://clickhouse.com/docs/interfaces/http and …/formats/TabSeparated
 from __future__ import annotations
 
 import re
+from contextlib import suppress
+from itertools import islice
 from typing import TYPE_CHECKING
 
+from gatewaylog.exceptions import RemoteError
 from gatewaylog.remote.http import asked
 from gatewaylog.search import row_reader
 from gatewaylog.search.clickhouse import END, Counts, statement_of
@@ -21,7 +24,6 @@ from gatewaylog.search.columns import Taken
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gatewaylog.exceptions import RemoteError
     from gatewaylog.remote.http import Answer, Store
     from gatewaylog.search import Plan, Result, Row
 
@@ -29,6 +31,7 @@ _ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
 _ESCAPED = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"0": b"\0"}
 _END = END.encode()
 _EXCEPTION = re.compile(rb"Code: [0-9]{1,9}\. [^\n]{1,500}")
+_SAID = 4096  # bytes of a line that may tell of an error
 _FOREIGN = "the answer is not what ClickHouse gives"
 _LONGEST = 64 * 1024 * 1024  # bytes of a row, far beyond any line: what is longer is no answer
 
@@ -83,10 +86,11 @@ class ClickHouse:
                 raise self._store.failed(answer.refusal())
             if not answer.has_end:
                 raise self._store.failed("the answer has no length, so that its end can't be told")
-            for line in self._lines(answer):
+            lines = self._lines(answer)
+            for line in lines:
                 cells = line.split(b"\t")
                 if len(cells) != width + 1 or cells.pop() != _END:
-                    raise self._broken(line, answer)
+                    raise self._broken(line, lines)
                 yield [_unescaped(cell) for cell in cells] if b"\\" in line else cells
 
     def _lines(self, answer: Answer) -> Iterator[bytes]:
@@ -100,11 +104,16 @@ class ClickHouse:
             if sum(map(len, rest)) > _LONGEST:
                 raise self._store.failed(_FOREIGN)
         if last := b"".join(rest):
-            raise self._broken(last, answer)
+            yield last
 
-    def _broken(self, line: bytes, answer: Answer) -> RemoteError:
+    def _broken(self, line: bytes, following: Iterator[bytes]) -> RemoteError:
         """Return the error for a row that is none: ClickHouse's own words where it is one."""
-        found = _EXCEPTION.search(line + b"\n" + answer.rest())
+        said = line[-_SAID:]
+        # What follows may break off; it is looked at for the message alone.
+        with suppress(OSError, RemoteError):
+            for other in islice(following, 20):
+                said += b"\n" + other[:_SAID]
+        found = _EXCEPTION.search(said)
         return self._store.failed(found[0].decode("utf-8", "replace") if found else _FOREIGN)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import http.client
 import ssl
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -146,27 +146,26 @@ class Answer:
 
     def pieces(self) -> Iterator[bytes]:
         """Yield the body as it comes. Raises RemoteError where it breaks off."""
-        while piece := self._response.read1(_PIECE):
-            yield piece
+        try:
+            while piece := self._response.read1(_PIECE):
+                yield piece
+        except http.client.IncompleteRead:
+            raise self._store.failed(_BROKEN, PassingError) from None
         if self._response.length:
             raise self._store.failed(_BROKEN, PassingError)
-
-    def rest(self, most: int = _SAID) -> bytes:
-        """Return what still comes of a body that is wrong, for a message; it may break off."""
-        found = b""
-        try:
-            while len(found) < most and (piece := self._response.read1(most)):
-                found += piece
-        except (OSError, http.client.HTTPException):
-            return found
-        return found
 
     def refusal(self) -> str:
         """Return what an answer says that is no success, with its status: one short line."""
         if 300 <= self.status < 400:
             return f"{self.status}: it redirects elsewhere, which is not followed"
-        said = self.rest().decode("utf-8", "replace")
-        shown = " ".join(said.split())
+        said = b""
+        # It may break off, and its status tells enough.
+        with suppress(OSError, RemoteError):
+            for piece in self.pieces():
+                said += piece
+                if len(said) > _SAID:
+                    break
+        shown = " ".join(said.decode("utf-8", "replace").split())
         cut = f"{shown[:_SHOWN]}…" if len(shown) > _SHOWN else shown
         return f"{self.status} {self._response.reason}: {cut}" if cut else f"{self.status}"
 
@@ -189,8 +188,6 @@ def asked(
         raise store.failed(f"its certificate is not trusted: {error.verify_message}") from None
     except TimeoutError:
         raise store.failed(f"no answer for {store.timeout:g} s") from None
-    except http.client.IncompleteRead:
-        raise store.failed(_BROKEN, PassingError) from None
     except http.client.HTTPException as error:
         raise store.failed(f"the answer is no HTTP: {type(error).__name__}") from None
     except (OSError, UnicodeError) as error:
