@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import replace
 from multiprocessing import get_context
@@ -20,6 +21,7 @@ from gatewaylog.analytics.duck import connected
 from gatewaylog.analytics.schema import COLUMNS, VERSION
 from gatewaylog.analytics.segments import Segment, listed, opened, remember, seen_in, verified
 from gatewaylog.analytics.table import Table
+from gatewaylog.exceptions import ReaderError
 from gatewaylog.reader import blocks_between, blocks_of, shares_of
 from gatewaylog.reader.sources import identity_of
 
@@ -95,8 +97,11 @@ def _build_ranges(source: Source, log: OpenLog, folder: Path, workers: int) -> N
             min(workers, len(ranges)), mp_context=get_context("spawn")
         ) as pool:
             jobs = [pool.submit(_build_range, source, folder, *place) for place in ranges]
-            for job in jobs:
-                job.result()
+            try:
+                for job in jobs:
+                    job.result()
+            except BrokenProcessPool:
+                raise ReaderError("a process that read the log was killed") from None
         return
     for place in ranges:
         _build_range(source, folder, *place)

@@ -12,6 +12,7 @@ from gatewaylog.analytics.selecting import Counted, Selection, Where
 from gatewaylog.analytics.words import OutOfReach
 from gatewaylog.reader import Block
 from gatewaylog.search.columns import Taken
+from gatewaylog.search.commands.aggregators import Numbers, Texts
 from gatewaylog.search.plan import reads_of
 from gatewaylog.search.views import numbers_of
 
@@ -87,7 +88,9 @@ class CachedPart(NamedTuple):
         plan, wanted = gathering.plan, gathering.wanted
         where = Where(gathering, selection, apart=True)
         names = wanted.names & (reads_of(plan.commands) or wanted.names)
-        counted = Counted(names if where.exact else wanted.names, wanted.time, wanted.measures)
+        if not where.exact:
+            names = wanted.names
+        counted = Counted(names, wanted.time, wanted.measures, wanted.told)
         takings = _takings(counted, selection.counted(counted, where))
         states = [gathering.state_of(takings, also=also, matched=where.exact)]
         if not words_of(plan):
@@ -101,7 +104,7 @@ class CachedPart(NamedTuple):
 def _takings(counted: Counted, chunks: Iterable[list[Counts]]) -> Iterator[Taken]:
     """Yield what equal lines are."""
     names, keys = counted.fields, counted.keys
-    width, beside = len(names), bool(counted.others or counted.measures)
+    width, beside = len(names), bool(counted.others or counted.measures or counted.told)
     for rows in chunks:
         for row in rows:
             fields = dict(zip(names, row[:width], strict=True))
@@ -120,8 +123,13 @@ def _with_others(taken: Taken, counted: Counted, row: Counts) -> Taken:
     if extra := found.get("_extra"):
         others: dict[str, str] = json.loads(extra)
         fields |= {name: text for name, text in others.items() if name in counted.names}
-    numbers = {name: of for name in counted.measures if (of := _numbers(name, found))}
-    return taken._replace(fields=fields, numbers=numbers)
+    beside: dict[str, Numbers | Texts] = {}
+    for name in counted.measures:
+        if numbers := _numbers(name, found):
+            beside[name] = Numbers(numbers)
+    for name in counted.told:
+        beside[name] = Texts(found[f"told {name}"] or ())
+    return taken._replace(fields=fields, beside=beside)
 
 
 def _numbers(name: str, found: Mapping[str, Any]) -> Sequence[Number]:

@@ -26,15 +26,20 @@ _AT_ONCE = 4096  # rows that are fetched at once
 
 class Counted:
     """What is counted: lines with equal `names` and so much `time` ("", "s" or "ms"), the numbers
-    of `measures` kept beside.
+    of `measures` and the different texts of `told` kept beside.
     """
 
     def __init__(
-        self, names: Collection[str], time: str = "", measures: Collection[str] = ()
+        self,
+        names: Collection[str],
+        time: str = "",
+        measures: Collection[str] = (),
+        told: Collection[str] = (),
     ) -> None:
         self.names = names
         self.time = time
         self.measures = measures
+        self.told = [name for name in told if name in FIELDS]
         self.fields = [name for name in FIELDS if name in names]
         keys = {name: f"nullif({quoted(name)}, '')" for name in self.fields}
         self.others = not set(names) <= {*FIELDS}
@@ -44,6 +49,7 @@ class Counted:
             keys["_time"] = "_time" if time == "ms" else "floor(_time)"
         self.keys = len(keys)
         beside = {f"measured {name}": _measured(name) for name in measures}
+        beside |= {f"told {name}": _told(name) for name in self.told}
         self.columns = {**keys, "count": "count(*)", **beside}
 
 
@@ -51,6 +57,10 @@ def _measured(name: str) -> str:
     if name == "_time":
         return "[min(_time), max(_time)]"
     return f"list({quoted(name)}) FILTER ({quoted(name)} <> '')"
+
+
+def _told(name: str) -> str:
+    return f"list(DISTINCT {quoted(name)}) FILTER ({quoted(name)} <> '')"
 
 
 class Selection:

@@ -6,7 +6,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from gatewaylog.cli import logs, span, stores
+from gatewaylog.cli import caching, logs, span, stores
 from gatewaylog.cli.output.choosing import OUTPUTS, refuse_parquet
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from gatewaylog.cli.verbs import Parser
     from gatewaylog.reader import Entry, Source
-    from gatewaylog.search import Plan
+    from gatewaylog.search import Gathering, Plan
 
 EXAMPLE = """\
   gatewaylog search 'API=*Echo* StatusCode>=500' logs/
@@ -27,7 +27,7 @@ Quote the query: the shell would take * and | for itself. Events come newest
 first. Times are RFC 3339, -15m, -7d@d, today, yesterday. docs/reading.md tells
 the language."""
 
-ENGINES = ("auto", "pure", *stores.STORES)
+ENGINES = ("auto", "pure", caching.ENGINE, *stores.STORES)
 
 
 def configure(parser: Parser) -> None:
@@ -39,7 +39,10 @@ def configure(parser: Parser) -> None:
         "--unread", action="store_true", help="show the lines that can't be read, on standard error"
     )
     parser.add_argument(
-        "--engine", choices=ENGINES, default="auto", help="who searches (auto: this program, files)"
+        "--engine",
+        choices=ENGINES,
+        default="auto",
+        help="who searches (auto: this program, files; duckdb where a cache holds them)",
     )
     stores.configure(parser)
 
@@ -57,8 +60,6 @@ def configure_output(parser: Parser) -> None:
 
 def run(options: Namespace) -> int:
     """Search, and show what is found."""
-    from gatewaylog.cli.output import show
-    from gatewaylog.cli.unread import tell_unread
     from gatewaylog.search import gathering_of
 
     refuse_parquet(options.output, "search")
@@ -68,13 +69,26 @@ def run(options: Namespace) -> int:
         return stores.run(plan, options)
     sources = logs.sources_asked(options, "search", plan.indexes)
     gathering = None if options.unread else gathering_of(plan)
+    if options.engine == caching.ENGINE:
+        caching.check_query(gathering)
+        caching.make(sources)
     if gathering is None:
         return _in_order(plan, sources, options)
-    from gatewaylog.cli.sharing import Shared
+    return _in_parts(gathering, sources, options)
 
-    shared = Shared(gathering, sources)
+
+def _in_parts(
+    gathering: Gathering, sources: Mapping[str, Sequence[Source]], options: Namespace
+) -> int:
+    from gatewaylog.cli.output import show
+    from gatewaylog.cli.sharing import Shared
+    from gatewaylog.cli.unread import tell_unread
+
+    shared = Shared(gathering, sources, cached=options.engine != "pure")
     show(shared.result(), options.output, verb="search")
     tell_unread(shared.unread, "--unread shows them")
+    if options.engine == "auto":
+        caching.make_later(sources)
     return 0
 
 
