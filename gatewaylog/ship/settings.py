@@ -11,7 +11,7 @@ from gatewaylog.exceptions import ShipError
 if TYPE_CHECKING:
     from gatewaylog.ship.destination import Destination
 
-DESTINATIONS = ("loki", "splunk", "clickhouse", "command")
+DESTINATIONS = ("loki", "splunk", "otlp", "syslog", "clickhouse", "command")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +44,9 @@ def destination_of(settings: Settings) -> Destination:
     try:
         module = importlib.import_module(f"gatewaylog.ship.{settings.to}")
     except ModuleNotFoundError as error:
-        needed = (error.name or "").partition(".")[0]
+        extra = settings.to if settings.to == "otlp" else "ship"
         raise ShipError(
-            f"{settings.to} needs {needed}, which is not installed: pip install 'gatewaylog[ship]'"
+            f"{settings.to} needs {error.name}, which is not installed:"
+            f" pip install 'gatewaylog[{extra}]'"
         ) from None
     return cast("Destination", module.made(settings))

@@ -14,6 +14,7 @@ import httpx
 
 from gatewaylog.exceptions import ShipError
 from gatewaylog.ship.destination import Refused, TryAgain
+from gatewaylog.ship.tls import trusted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -140,14 +141,3 @@ def _url(settings: Settings, path: str) -> str:
             " use --user and GATEWAYLOG_SHIP_PASSWORD"
         )
     return settings.url if parts.path.strip("/") else settings.url.rstrip("/") + path
-
-
-def trusted(settings: Settings) -> ssl.SSLContext:
-    """Return a context that verifies, by the system's certificates or those in the file `ca`.
-
-    Raises ShipError where that file can't be used.
-    """
-    try:
-        return ssl.create_default_context(cafile=settings.ca or None)
-    except OSError as error:  # ssl.SSLError is one
-        raise ShipError(f"{settings.ca}: is no file of certificates: {error.strerror}") from None

@@ -7,7 +7,6 @@ import fcntl
 import json
 import os
 import stat
-import threading
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -22,35 +21,11 @@ from gatewaylog.ship.state import State, read_checkpoint
 from gatewaylog.ship.stopping import Stop
 from tests.ship.counterparts import Counterpart, LokiStore, listening
 from tests.ship.logs import QUICK, append, lines, ndjson, once, rotate
-from tests.waiting import PATIENCE, wait_for
+from tests.ship.shipping import shipping
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-
-@contextlib.contextmanager
-def shipping(log: Path, state: Path, **settings: Any) -> Iterator[Stop]:
-    """A shipper that goes on in a thread until the end of the block."""
-    stop = Stop()
-    failures: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            ship(Settings(**settings), [log], state, stop, pace=QUICK)
-        except BaseException as error:
-            failures.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        yield stop
-    finally:
-        stop.set()
-        thread.join(PATIENCE)
-    assert not thread.is_alive()
-    if failures:
-        raise failures[0]
 
 
 def test_a_log_is_followed(log: Path, state: Path, loki: Counterpart, store: LokiStore) -> None:
