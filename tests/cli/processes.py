@@ -16,7 +16,7 @@ from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     import signal
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 COMMAND = (sys.executable, "-m", "gatewaylog")
@@ -132,11 +132,16 @@ def started(
 
 
 @contextlib.contextmanager
-def at_terminal(*arguments: str, cwd: Path | None = None, **changed: str) -> Iterator[Running]:
-    """Run it at a terminal of its own, whose keys and hanging up reach it."""
+def at_terminal(
+    *arguments: str,
+    cwd: Path | None = None,
+    command: Sequence[str] = COMMAND,
+    **changed: str,
+) -> Iterator[Running]:
+    """Run it, or another command, at a terminal whose keys and hanging up reach it."""
     screen, terminal = pty.openpty()
     with subprocess.Popen(
-        [sys.executable, "-c", _TAKE_TERMINAL, *COMMAND, *arguments],
+        [sys.executable, "-c", _TAKE_TERMINAL, *command, *arguments],
         cwd=cwd,
         stdin=terminal,
         stdout=terminal,
