@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING
 
 from gatewaylog.cli import logs
 from gatewaylog.cli.output.choosing import refuse_parquet
-from gatewaylog.cli.reports import ON_PAGE, PAGE, REPORTS, SUMMARY, Report
+from gatewaylog.cli.reports import ON_PAGE, REPORTS
 from gatewaylog.cli.search import configure_output, planned
-from gatewaylog.cli.terminal import painted
 from gatewaylog.cli.verbs import WrongCall, nearest
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Sequence
 
-    from gatewaylog.cli.output import Screen
-    from gatewaylog.cli.rows import Rows
+    from gatewaylog.cli.reports import Report
+    from gatewaylog.cli.sharing import Shared
     from gatewaylog.cli.verbs import Parser
+    from gatewaylog.reader import Source
 
 EXAMPLE = f"""\
   gatewaylog report logs/
@@ -28,6 +29,7 @@ EXAMPLE = f"""\
 
 NAME is one of {", ".join(REPORTS)}.
 Without one: a page with the main ones, {ON_PAGE} rows of each."""
+_PAGE_OUTPUTS = ("auto", "table", "json", "ndjson")
 
 
 def configure(parser: Parser) -> None:
@@ -36,21 +38,33 @@ def configure(parser: Parser) -> None:
     parser.words += REPORTS
     configure_output(parser)
     parser.add_argument("--query", action="store_true", help="print the report's query instead")
+    parser.add_argument(
+        "--unread", action="store_true", help="show the lines that can't be read, on standard error"
+    )
 
 
 def run(options: Namespace) -> int:
     """Show a report, or the page."""
-    from gatewaylog.cli.rows import Rows
-    from gatewaylog.cli.unread import SHOWN_BY_SEARCH, tell_unread
+    from gatewaylog.cli.report_page import page_of, show_page
 
     refuse_parquet(options.output, "report")
     name = _name(options)
+    reports = [REPORTS[name]] if name else list(page_of().values())
     if options.query:
-        print(REPORTS[name].query if name else "\n".join(REPORTS[each].query for each in PAGE))
+        print("\n".join(report.query for report in reports))
         return 0
-    rows = Rows({"": logs.sources_of(options, "report")})
-    unread = _show(REPORTS[name], rows, options) if name else _show_page(rows, options)
-    tell_unread(unread, SHOWN_BY_SEARCH)
+    if not name and options.output not in _PAGE_OUTPUTS:
+        raise WrongCall(f"report: --output {options.output} needs a NAME: {', '.join(REPORTS)}")
+    if options.output == "raw":
+        raise WrongCall("report: --output raw needs events: a report has no lines")
+    sources = logs.sources_of(options, "report")
+    shared = _shared(reports, sources, options)
+    if name:
+        _show(REPORTS[name], shared, options.output)
+    else:
+        show_page(shared.results(), options.output)
+    sys.stdout.flush()
+    _tell(shared.unread, sources, options)
     return 0
 
 
@@ -65,56 +79,35 @@ def _name(options: Namespace) -> str:
     return ""
 
 
-def _show(report: Report, rows: Rows, options: Namespace) -> int:
-    """Show one report; return how many lines could not be read."""
+def _shared(reports: Sequence[Report], sources: list[Source], options: Namespace) -> Shared:
+    """Return all reports over one pass of the logs."""
+    from gatewaylog.cli.sharing import Shared
+    from gatewaylog.search import gathering_of
+
+    now = time.time()
+    gatherings = [gathering_of(planned(report.query, options, now)) for report in reports]
+    return Shared([each for each in gatherings if each], {"": sources})
+
+
+def _show(report: Report, shared: Shared, output: str) -> None:
     from gatewaylog.cli.output import show
 
-    plan = planned(report.query, options)
-    show(plan.run(rows.of(plan), prefiltered=True), options.output, verb="report")
-    return rows.unread
+    (result,) = shared.results()
+    show(result, output, verb="report", units=report.units)
 
 
-def _show_page(rows: Rows, options: Namespace) -> int:
-    """Show the main ones; return how many lines could not be read, by the first: it reads all."""
-    from gatewaylog.cli.output import Screen
+def _tell(count: int, sources: list[Source], options: Namespace) -> None:
+    """Say how many lines could not be read; with --unread, which."""
+    from gatewaylog.cli.rows import Rows
+    from gatewaylog.cli.unread import Unread, tell_unread
 
-    screen = Screen.of_output()
-    if options.output == "ndjson" or (options.output == "auto" and not screen.terminal):
-        return _print_rows(rows, options)
-    if options.output in {"auto", "table"}:
-        return _print_tables(rows, options, screen)
-    raise WrongCall(f"report: --output {options.output} needs a NAME: {', '.join(REPORTS)}")
-
-
-def _page() -> dict[str, Report]:
-    parts = {"summary": SUMMARY}
-    for name in PAGE:
-        title, query = REPORTS[name]
-        parts[name] = Report(title, f"{query} | head {ON_PAGE}")
-    return parts
-
-
-def _print_tables(rows: Rows, options: Namespace, screen: Screen) -> int:
-    from gatewaylog.cli.output import tables
-
-    now, unread = time.time(), 0
-    for at, (title, query) in enumerate(_page().values()):
-        plan = planned(query, options, now)
-        print("" if at == 0 else "\n", end="")
-        print(painted(title, "bold" if screen.colour else None))
-        tables.show(plan.run(rows.of(plan), prefiltered=True), screen)
-        sys.stdout.flush()
-        unread = unread or rows.unread
-    return unread
-
-
-def _print_rows(rows: Rows, options: Namespace) -> int:
-    from gatewaylog.cli.output.lines import json_of, records
-
-    now, unread = time.time(), 0
-    for name, report in _page().items():
-        plan = planned(report.query, options, now)
-        for record in records(plan.run(rows.of(plan), prefiltered=True)):
-            print(json_of({"report": name, **record}))
-        unread = unread or rows.unread
-    return unread
+    if not options.unread:
+        tell_unread(count, "--unread shows them")
+        return
+    if any(source.is_pipe for source in sources):
+        raise WrongCall("report: --unread needs files: what comes through a pipe is read once")
+    unread = Unread(shown=True)
+    plan = planned("*", options)
+    for _ in Rows({"": sources}, on_unread=unread.take).of(plan):
+        pass
+    unread.tell()

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 SHARE = 16 * 1024 * 1024  # bytes: a fraction of a second's work, so that all end together
 WORTH = 64 * 1024 * 1024  # bytes from which on processes gain more than their start takes
-_LONG = 1.0  # seconds that more processes take less of: their start takes half of one
+_LONG = 2.0  # seconds that more processes take less of: their start takes one
 _MOST = 8  # processes: each takes 20 MB
 
 
@@ -94,12 +94,15 @@ class Shared:
         """Ask the cache, which nearly always is a matter of moments; stop, with parts left in
         `held`, where those are worth more processes.
         """
+        is_first = True  # and takes long by what it loads
         while held:
-            began = time.perf_counter()
+            began = time.thread_time()
             yield from self._counted(held.popleft().given(self._together))
-            left = (time.perf_counter() - began) * len(held)
-            if self._workers is None and left > _LONG and _most(len(held)) > 1:
+            left = (time.thread_time() - began) * len(held)
+            may_spread = self._workers is None and not is_first and _most(len(held)) > 1
+            if may_spread and left > _LONG:
                 return
+            is_first = False
 
     def _counted(self, given: Given) -> Iterator[list[Any]]:
         self.unread += given.unread

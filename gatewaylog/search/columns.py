@@ -16,10 +16,10 @@ from gatewaylog.events import LAYOUTS, SEQ, WRITER
 from gatewaylog.search.prefilter import parted
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping
 
     from gatewaylog.events import Layout
-    from gatewaylog.search.values import Number
+    from gatewaylog.search.commands.aggregators import Numbers, Texts
 
 # A day that every month has, or that this one has; the 29th of February is left to row_reader.
 _DAY = (
@@ -41,13 +41,14 @@ Found: TypeAlias = dict[str, list[Values]]  # by the name of the event
 
 class Taken(NamedTuple):
     """What was taken of a line: its wanted fields, its time (0 where not wanted), how often, and
-    the numbers of the fields that are measured, `_time` among them.
+    what else a field of so many lines held: the numbers of those that are measured, `_time` among
+    them, and the different texts of those that are told apart.
     """
 
     fields: dict[str, str]
     time: float
     times: int
-    numbers: Mapping[str, Sequence[Number]] = MappingProxyType({})
+    beside: Mapping[str, Numbers | Texts] = MappingProxyType({})
 
 
 class Columns:

@@ -8,13 +8,13 @@ order. Rows of equal values are then made once, and processes can share a log. T
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast, runtime_checkable
 
 from gatewaylog.events import LAYOUTS
-from gatewaylog.search.commands.aggregators import Numbers
 from gatewaylog.search.commands.computing import Bin, Eval
 from gatewaylog.search.commands.extracting import Rex
 from gatewaylog.search.commands.filtering import Search, Where
+from gatewaylog.search.commands.ordering import Sort
 from gatewaylog.search.commands.shaping import Fields, Fillnull, Rename
 from gatewaylog.search.commands.timechart import Timechart
 from gatewaylog.search.matching import search_test
@@ -22,10 +22,10 @@ from gatewaylog.search.measuring import measures_of
 from gatewaylog.search.parser import leaves
 from gatewaylog.search.plan import Plan, Result
 from gatewaylog.search.prefilter import without_words
-from gatewaylog.search.stream import Command, Stream
+from gatewaylog.search.stream import Command, Needed, Stream
 from gatewaylog.search.together import Together
 from gatewaylog.search.tree import All, Words, fields_searched
-from gatewaylog.search.views import Wanted
+from gatewaylog.search.views import NUMERIC, Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -73,14 +73,16 @@ class Gathering:
         self.time = _time_wanted(plan, singles, gatherer)
         self.names = (plan.reads or frozenset()) - _DERIVED
         search = without_words(plan.first)
-        measures = measures_of(singles, gatherer, fields_searched(search))
+        measures, told = measures_of(singles, gatherer, fields_searched(search))
         self.wanted = Wanted(
-            names=self.names - measures,
+            names=self.names - measures - told,
             events=_events(search),
             time="" if "_time" in measures else self.time,
             measures=tuple(sorted(measures)),
+            told=tuple(sorted(told - {"index"})),
             earliest=-math.inf if plan.earliest is None else plan.earliest,
             latest=math.inf if plan.latest is None else plan.latest,
+            highest=_highest(gatherer),
         )
         self._test = search_test(search)
         self._times = 1
@@ -115,6 +117,10 @@ class Gathering:
         """
         return self._gathered(self._records_of(takings, also or {}, matched=matched))
 
+    def matches(self, fields: Mapping[str, str]) -> bool:
+        """Tell whether a row with these fields matches the search."""
+        return self._test(b"", fields)
+
     def merged(self, states: Iterable[State]) -> State:
         """Return the one state that several make; they are used up for it."""
         return self._gatherer.merged(states, self.plan.setting)
@@ -144,8 +150,7 @@ class Gathering:
                 if self.time:
                     moment = taken.time
                     fields["_time"] = moment if moment % 1 else int(moment)
-                for name, numbers in taken.numbers.items():
-                    fields[name] = Numbers(numbers)  # type: ignore[assignment]
+                fields |= cast("Record", taken.beside)
                 self._times = taken.times
                 yield fields
 
@@ -158,11 +163,21 @@ def gathering_of(plan: Plan) -> Gathering | None:
     if any(isinstance(part, Words) or part.name in _DERIVED for part in parts):
         return None
     for at, command in enumerate(plan.commands):
+        if isinstance(command, Sort) and (at or not command.decides(_needed(plan, at))):
+            return None
         if isinstance(command, Gatherer):
             return Gathering(plan, plan.commands[:at], command) if command.divisible else None
         if not _is_single(command):
             return None
     return None
+
+
+def _needed(plan: Plan, at: int) -> Needed:
+    """Return the fields that are needed of what the command at a place gives."""
+    needed: Needed = None
+    for command in reversed(plan.commands[at + 1 :]):
+        needed = command.reads(needed)
+    return needed
 
 
 def _is_single(command: Command) -> bool:
@@ -172,6 +187,15 @@ def _is_single(command: Command) -> bool:
     if isinstance(command, Bin):
         return command.span is not None
     return isinstance(command, (Eval, Fields, Rename, Rex, Search, Where))
+
+
+def _highest(gatherer: Gatherer) -> tuple[str, int] | None:
+    """Return which field's highest numbers are wanted, and how many of them, if that is all."""
+    if not isinstance(gatherer, Sort):
+        return None
+    key = gatherer.keys[0]
+    ranked = key.descending and key.kind in {"auto", "num"} and key.field in NUMERIC
+    return (key.field, gatherer.limit) if ranked else None
 
 
 def _events(search: Searched) -> frozenset[str]:

@@ -1,4 +1,6 @@
-"""Which fields of a query are only measured: summed or ranked, and looked at by nothing else."""
+"""Which fields of a query are looked at by nothing but functions that need no record: those that
+are measured (summed or ranked), and those of which the different texts are counted.
+"""
 
 from __future__ import annotations
 
@@ -25,19 +27,30 @@ _OF_NUMBERS = frozenset({"p", "sum", "avg"})
 _OF_TIMES = frozenset({"min", "max"})
 
 
-def measures_of(singles: Iterable[Command], gatherer: object, searched: frozenset[str]) -> set[str]:
-    """Return the fields, `_time` among them, whose numbers may be handed over by themselves.
+def measures_of(
+    singles: Iterable[Command], gatherer: object, searched: frozenset[str]
+) -> tuple[set[str], set[str]]:
+    """Return the fields, `_time` among them, whose numbers may be handed over by themselves, and
+    those whose different texts may.
 
     `searched` are the fields that the search looks at, `singles` the commands before `gatherer`.
     """
     if not isinstance(gatherer, (Stats, Chart, Timechart)):
-        return set()
+        return set(), set()
     found = {part.argument for part in gatherer.aggregations if isinstance(part.argument, str)}
     used = searched | _grouped(gatherer)
+    measured: set[str] = set()
+    told: set[str] = set()
     for part in gatherer.aggregations:
-        if not _measures(part):
+        if _measures(part):
+            measured |= part.reads()
+        elif part.function == "dc" and isinstance(part.argument, str):
+            told |= part.reads()
+        else:
             used |= part.reads()
-    return {name for name in found - used if not any(_touches(each, name) for each in singles)}
+    used |= (measured & told) | {"_time"} - measured
+    free = {name for name in found - used if not any(_touches(each, name) for each in singles)}
+    return free & measured, free & told
 
 
 def _measures(part: Aggregation) -> bool:

@@ -30,7 +30,7 @@ class Together:
         self.unread = 0
         self.gatherings = gatherings
         wanted = [each.wanted for each in gatherings]
-        names = frozenset[str]().union(*(each.names.union(each.measures) for each in wanted))
+        names = frozenset(name for each in wanted for name in each.fields)
         self._columns = Columns(
             names - {"_time"}, max((each.columns_time for each in wanted), key=_TIMES.index)
         )
@@ -95,10 +95,13 @@ class _Found:
 
     def __init__(self, gathering: Gathering, columns: Columns, also: Mapping[str, str]) -> None:
         self._gathering = gathering
-        self._view = View(columns, gathering.wanted)
+        self._view = View(columns, gathering.wanted, self._matches)
         self._also = also
         self._rows: list[Row] = []
         self._states: list[Any] = []
+
+    def _matches(self, fields: Mapping[str, str]) -> bool:
+        return self._gathering.matches({**fields, **self._also})
 
     def add(self, taken: Found, rows: list[Row]) -> None:
         self._view.add(taken)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from gatewaylog.events import LAYOUTS
 from gatewaylog.search.columns import Taken
+from gatewaylog.search.commands.aggregators import Numbers, Texts
 from gatewaylog.search.rows import seconds
 from gatewaylog.search.values import number_of_text
 
@@ -33,17 +34,26 @@ _NULLS = frozenset({b"", b"null"})
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """What a query looks at: `names` of fields that are compared, so much `time` ("", "s" or "ms"),
-    `measures`, which are fields of NUMERIC and `_time`, and `events`, the names of these.
+    `measures`, which are fields of NUMERIC and `_time`, `told`, fields of which the different texts
+    are wanted, and `events`, the names of these.
 
-    `earliest` and `latest` (not itself in it) bound the time.
+    `earliest` and `latest` (not itself in it) bound the time. Of lines that match only the
+    `highest` in a field of NUMERIC are wanted, so many, where they are not all.
     """
 
     names: frozenset[str]
     events: frozenset[str]
     time: str = ""
     measures: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
     earliest: float = -math.inf
     latest: float = math.inf
+    highest: tuple[str, int] | None = None
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """The fields that lines have to be asked for."""
+        return self.names.union(self.measures, self.told)
 
     @property
     def columns_time(self) -> str:
@@ -57,7 +67,14 @@ class Wanted:
 class View:
     """Counts what is wanted of lines, by what is equal in it."""
 
-    def __init__(self, columns: Columns, wanted: Wanted) -> None:
+    def __init__(
+        self,
+        columns: Columns,
+        wanted: Wanted,
+        matches: Callable[[Mapping[str, str]], bool] = lambda _fields: True,
+    ) -> None:
+        self._matches = matches
+        self._ranks: list[float] = []  # the highest so far, of lines that match
         self._moment = moments()
         self._wanted = wanted
         self._stamp = columns.stamp
@@ -77,7 +94,30 @@ class View:
         """Take what `columns` has found."""
         for event, sight in self._sights.items():
             rows = found[event]
-            sight.add(self._within(rows) if self._bounded and rows else rows)
+            if self._bounded and rows:
+                rows = self._within(rows)
+            sight.add(self._highest(sight, rows) if self._wanted.highest else rows)
+
+    def _highest(self, sight: _Sight, rows: list[Values]) -> list[Values]:
+        """Return the rows that may be among the highest; few of them are looked at closely."""
+        name, most = self._wanted.highest or ("", 0)
+        place = sight.places.get(name)
+        if place is None:
+            ranked = [(-math.inf, row) for row in rows]
+        else:
+            ranked = [(_rank(row[place]), row) for row in rows]
+        least = self._ranks[-1] if len(self._ranks) == most else -math.inf
+        ranked = [pair for pair in ranked if pair[0] >= least]
+        ranked.sort(key=itemgetter(0), reverse=True)
+        kept, ranks = [], self._ranks
+        for rank, row in ranked:
+            if len(ranks) == most and rank < ranks[-1]:
+                break
+            if self._matches(sight.fields_of(sight.key(row))):
+                kept.append(row)
+                ranks = sorted([*ranks, rank], reverse=True)[:most]
+        self._ranks = ranks
+        return kept
 
     def _within(self, rows: list[Values]) -> list[Values]:
         """Return the rows of the range: nearly always all of them or none."""
@@ -94,43 +134,41 @@ class View:
         return [row for row in rows if earliest <= self._moment(stamp(row)) < latest]
 
     def takings(self) -> Iterator[Taken]:
-        """Yield what was taken, and forget it."""
+        """Yield what was taken, and forget it. What does not match may be left out."""
         for sight in self._sights.values():
             counts, groups = sight.emptied()
             for key, number in counts.items():
                 yield self._taken(sight, key, number, {})
             for key, measured in groups.items():
-                yield self._taken(sight, key, len(measured), self._numbers(sight, measured))
+                if self._matches(sight.fields_of(key)):
+                    yield self._taken(sight, key, len(measured), self._beside(sight, measured))
 
     def _taken(
-        self, sight: _Sight, key: Values, number: int, numbers: Mapping[str, Sequence[Number]]
+        self, sight: _Sight, key: Values, number: int, beside: Mapping[str, Numbers | Texts]
     ) -> Taken:
         stamped = len(key) - len(sight.names)
-        fields = {
-            name: value.decode("utf-8", "surrogateescape")
-            for name, value in zip(sight.names, key[stamped:], strict=True)
-            if value
-        }
-        return Taken(fields, self._moment(key[2:stamped]) if stamped > 2 else 0, number, numbers)
+        moment = self._moment(key[2:stamped]) if stamped > 2 else 0
+        return Taken(sight.fields_of(key), moment, number, beside)
 
-    def _numbers(self, sight: _Sight, measured: list[Values]) -> Mapping[str, Sequence[Number]]:
-        found = {}
-        if sight.timed:
-            found["_time"] = self._extremes([row[2 : 2 + len(self._stamp)] for row in measured])
+    def _beside(self, sight: _Sight, measured: list[Values]) -> Mapping[str, Numbers | Texts]:
+        found: dict[str, Numbers | Texts] = {}
         columns = list(zip(*measured, strict=True))
-        for at, name in enumerate(sight.measures, start=len(columns) - len(sight.measures)):
-            numbers = numbers_of(columns[at])
-            if numbers:
-                found[name] = numbers
+        if sight.timed:
+            found["_time"] = Numbers(self._extremes(columns[2 : 2 + len(self._stamp)]))
+        for name in reversed(sight.told):
+            texts = set(columns.pop())
+            found[name] = Texts([text.decode("utf-8", "surrogateescape") for text in texts if text])
+        for name in reversed(sight.measures):
+            if numbers := numbers_of(columns.pop()):
+                found[name] = Numbers(numbers)
         return found
 
-    def _extremes(self, stamps: list[Values]) -> Sequence[Number]:
+    def _extremes(self, columns: list[Values]) -> Sequence[Number]:
         """Return the first and the last moment: those with one offset sort as they are written."""
-        of_offset: dict[bytes, tuple[Values, Values]] = {}
-        for offset in {stamp[-1] for stamp in stamps}:
-            alike = [stamp for stamp in stamps if stamp[-1] == offset]
-            of_offset[offset] = min(alike), max(alike)
-        found = [self._moment(stamp) for pair in of_offset.values() for stamp in pair]
+        found = []
+        for offset in set(columns[-1]):
+            alike = [stamp for stamp in zip(*columns, strict=True) if stamp[-1] == offset]
+            found += [self._moment(min(alike)), self._moment(max(alike))]
         return [moment if moment % 1 else int(moment) for moment in (min(found), max(found))]
 
 
@@ -140,16 +178,30 @@ class _Sight:
     Two empty values stand before all others, so that the getters always return tuples.
     """
 
-    __slots__ = ("_key", "_measure", "counts", "groups", "measured", "measures", "names", "timed")
+    __slots__ = (
+        "_measure",
+        "counts",
+        "groups",
+        "key",
+        "measured",
+        "measures",
+        "names",
+        "places",
+        "timed",
+        "told",
+    )
 
     def __init__(self, wanted: Wanted, places: Mapping[str, int], stamp: tuple[int, ...]) -> None:
+        self.places = places
         measures = [name for name in wanted.measures if name in places]
         self.names = sorted(name for name in places if name in wanted.names)
         self.measures = measures
         self.timed = "_time" in wanted.measures
         key = {"": (), "s": (*stamp[:1], *stamp[-1:]), "ms": stamp}[wanted.time]
-        self._key = itemgetter(*(0, 0, *key, *(places[name] for name in self.names)))
-        beside = (*(stamp if self.timed else ()), *(places[name] for name in measures))
+        self.key = itemgetter(*(0, 0, *key, *(places[name] for name in self.names)))
+        self.told = [name for name in wanted.told if name in places]
+        fields = [places[name] for name in (*measures, *self.told)]
+        beside = (*(stamp if self.timed else ()), *fields)
         self._measure = itemgetter(*(0, 0, *beside)) if beside else None
         self.measured = 0  # how many rows the groups have
         self.counts: Counter[Values] = Counter()
@@ -158,12 +210,20 @@ class _Sight:
     def add(self, rows: list[Values]) -> None:
         """Take rows."""
         if self._measure is None:
-            self.counts.update(map(self._key, rows))
+            self.counts.update(map(self.key, rows))
             return
         self.measured += len(rows)
         groups = self.groups
-        for key, values in zip(map(self._key, rows), map(self._measure, rows), strict=True):
+        for key, values in zip(map(self.key, rows), map(self._measure, rows), strict=True):
             groups[key].append(values)
+
+    def fields_of(self, key: Values) -> dict[str, str]:
+        """Return the fields that are compared."""
+        return {
+            name: value.decode("utf-8", "surrogateescape")
+            for name, value in zip(self.names, key[len(key) - len(self.names) :], strict=True)
+            if value
+        }
 
     def emptied(self) -> tuple[Counter[Values], defaultdict[Values, list[Values]]]:
         """Return what it holds, and forget it."""
@@ -185,6 +245,18 @@ def numbers_of(values: Sequence[bytes]) -> Sequence[Number]:
     if any(b"." in value for value in values):
         return list(map(float, values))
     return list(map(int, values))
+
+
+def _rank(value: bytes) -> float:
+    """Return what sorts as `sort -` does: texts, which a number may be too long to be none of,
+    before numbers, and what is not there last.
+    """
+    if not value:
+        return -math.inf
+    number = float(value) if len(value) < _SHORT and value != b"null" else None
+    if number is None and value != b"null":
+        number = number_of_text(value.decode())
+    return math.inf if number is None else number
 
 
 def _is_float(number: Number) -> bool:

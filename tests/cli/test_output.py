@@ -166,7 +166,7 @@ def test_many_rows_come_in_pages_each_with_its_head(capsys: CaptureFixture[str])
     rows: list[Record] = [{"a": at} for at in range(1200)]
     lines = drawn(capsys, rows)
     assert [line.strip() for line in lines].count("a") == 3
-    assert sum(line.strip().isdigit() for line in lines) == 1200
+    assert sum(line.strip().replace(",", "").isdigit() for line in lines) == 1200
 
 
 def test_a_table_without_room_has_a_line_for_each_field(capsys: CaptureFixture[str]) -> None:

@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gatewaylog.cli import run
+from gatewaylog.cli.output.lines import records
+from gatewaylog.cli.report_page import page_of
 from gatewaylog.cli.reports import PAGE, REPORTS
+from gatewaylog.search import compile_query, gathering_of
 from tests.cli.processes import at_terminal, gatewaylog
 
 if TYPE_CHECKING:
@@ -80,11 +83,25 @@ def test_clients_backends_and_the_slowest(capsys: CaptureFixture[str]) -> None:
 
 def test_without_a_name_the_main_ones_come_on_one_page(capsys: CaptureFixture[str]) -> None:
     found = rows(capsys, str(LOG))
-    assert list(dict.fromkeys(row["report"] for row in found)) == ["summary", *PAGE]
+    assert list(dict.fromkeys(row["report"] for row in found)) == ["summary", "activity", *PAGE]
+    assert run(["report", str(LOG), "--output", "json"]) == 0
+    assert json.loads(capsys.readouterr().out) == found
     assert run(["report", str(LOG), "--output", "table"]) == 0
     out = capsys.readouterr().out
-    assert re.findall(r"^([A-Z][^(\n]*?)(?: \(.*\))?$", out, re.MULTILINE)[0] == "The log"
-    assert all(REPORTS[name].title in out for name in PAGE)
+    assert "\n5 requests   4 completed   3 errors (42.9 %)   3 APIs   6 clients\n" in out
+    assert all(report.title in out for report in PAGE.values())
+
+
+def test_the_page_s_parts_are_what_search_gives(capsys: CaptureFixture[str]) -> None:
+    found: dict[object, list[dict[str, object]]] = {name: [] for name in page_of()}
+    for row in rows(capsys, str(LOG)):
+        found[row.pop("report")].append(row)
+    for name, report in page_of().items():
+        assert run(["search", report.query, str(LOG)]) == 0
+        assert found[name] == list(map(json.loads, capsys.readouterr().out.splitlines())), name
+        plan = compile_query(report.query, now=2e9)
+        result = plan.run(plan.rows(reversed(LOG.read_bytes().splitlines())), prefiltered=True)
+        assert found[name] == list(records(result)), name
 
 
 def test_a_terminal_gets_tables(tmp_path: Path) -> None:
@@ -99,6 +116,11 @@ def test_standard_input_can_be_reported_too() -> None:
     done = gatewaylog("report", "-", stdin=LOG.read_bytes())
     assert (done.returncode, done.stderr) == (0, "")
     assert len(done.stdout.splitlines()) > len(PAGE)
+
+
+def test_every_report_can_be_had_in_one_pass() -> None:
+    reports = {**REPORTS, **page_of()}
+    assert all(gathering_of(compile_query(each.query, now=2e9)) for each in reports.values())
 
 
 @pytest.mark.parametrize("name", REPORTS)
@@ -116,7 +138,9 @@ def test_a_report_is_a_query_that_search_takes(name: str, capsys: CaptureFixture
     [
         (("apsi",), "there is no report or file 'apsi'; did you mean apis?"),
         ((str(LOG), "--output", "csv"), "--output csv needs a NAME: apis, errors"),
-        (("apis", "--output", "parquet"), "parquet needs the extra analytics"),
+        (("apis", "--output", "parquet"), "parquet"),
+        (("apis", "--output", "raw"), "--output raw needs events: a report has no lines"),
+        (("--output", "chart", str(LOG)), "--output chart needs a NAME: apis, errors"),
     ],
 )
 def test_what_can_t_be_done_is_one_line(
@@ -142,6 +166,17 @@ def test_lines_that_can_t_be_read_are_counted_once(
     log.write_bytes(b"torn\n" + LOG.read_bytes())
     for output in ("ndjson", "table"):
         assert run(["report", "--output", output, str(log)]) == 0
-        assert capsys.readouterr().err == (
-            "gatewaylog: 1 line not read; gatewaylog search '*' --unread shows them\n"
-        )
+        assert capsys.readouterr().err == ("gatewaylog: 1 line not read; --unread shows them\n")
+
+    for arguments in ([], ["apis"]):
+        assert run(["report", *arguments, "--unread", str(log)]) == 0
+        told = capsys.readouterr().err
+        assert told.startswith(f"{log}:1: ")
+        assert told.endswith("gatewaylog: 1 line not read\n")
+
+
+def test_a_pipe_is_read_once_so_that_its_unread_lines_are_gone() -> None:
+    done = gatewaylog("report", "apis", "--unread", "-", stdin=b"torn\n" + LOG.read_bytes())
+    assert done.returncode == 2
+    assert len(done.stdout.splitlines()) == 3
+    assert "--unread needs files" in done.stderr

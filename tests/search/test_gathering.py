@@ -227,6 +227,9 @@ TOGETHER = (
     "* | fillnull value=7 DurationMs | chart avg(DurationMs) by API, StatusCode",
     "DurationMs>2 | timechart span=1m median(DurationMs) by API",
     "* | stats p50(DurationMs), max(DurationMs), p90(StatusCode) by StatusCode",
+    "* | stats dc(API), dc(StatusCode), avg(StatusCode), dc(index), dc(DurationMs) by Event",
+    "* | chart dc(RemoteIP) by API, Event",
+    "* | timechart dc(API) by Event",
     "earliest=1495800000 latest=1495805000.5 | stats count, max(_time), sum(DurationMs)",
 )
 
@@ -266,3 +269,12 @@ def test_queries_together_look_at_the_range_of_all() -> None:
         found.append(gathering(f"{query} | stats count"))
         together = Together(found)
         assert (together.earliest, together.latest) == expected
+
+
+def test_texts_that_are_only_counted_are_no_part_of_what_is_compared_either() -> None:
+    wanted = gathering("* | stats dc(API), dc(RemoteIP), count by Event").wanted
+    assert wanted.names == {"Event"}
+    assert wanted.told == ("API", "RemoteIP")
+    assert not gathering("* | stats dc(API), values(API)").wanted.told
+    assert not gathering("API=a | stats dc(API)").wanted.told
+    assert gathering("* | stats dc(StatusCode), sum(StatusCode)").wanted.names == {"StatusCode"}

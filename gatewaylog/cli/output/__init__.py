@@ -10,13 +10,22 @@ from gatewaylog.cli.output.choosing import OUTPUTS, chosen
 from gatewaylog.cli.output.screen import Screen
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from gatewaylog.search import Result
 
 __all__ = ["OUTPUTS", "Screen", "show"]
 
 
-def show(result: Result, output: str, *, verb: str, screen: Screen | None = None) -> None:
-    """Write a result to standard output in one of OUTPUTS.
+def show(
+    result: Result,
+    output: str,
+    *,
+    verb: str,
+    screen: Screen | None = None,
+    units: Mapping[str, str] | None = None,
+) -> None:
+    """Write a result to standard output in one of OUTPUTS; `units` of columns are for people.
 
     Raises WrongCall where it can't be shown so, before anything is written.
     """
@@ -32,7 +41,7 @@ def show(result: Result, output: str, *, verb: str, screen: Screen | None = None
         case "events":
             events.show(result, screen)
         case "table":
-            tables.show(result, screen)
+            tables.show(result, screen, units=units)
         case "chart":
             charts.show(result, screen)
         case _:

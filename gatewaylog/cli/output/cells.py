@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from gatewaylog.cli.output.units import UNITS, number
 from gatewaylog.cli.terminal import printable
-from gatewaylog.search.values import texts_of
+from gatewaylog.search.values import number_of, texts_of
 
 if TYPE_CHECKING:
     from gatewaylog.search.values import Record, Value
@@ -41,12 +42,15 @@ def local(moment: float) -> str:
     return text[:-6].replace("T", " ") if "T" in text else text
 
 
-def cell(name: str, value: Value | None) -> str:
-    """Return a value as the text of a table's cell, several values on a line each."""
+def cell(name: str, value: Value | None, unit: str = "") -> str:
+    """Return a value as the text of a table's cell, several values on a line each.
+
+    `unit` is one of UNITS; texts that are numbers are shown in it too, but as they stand without.
+    """
     if value is None:
         return ""
-    if name == "_time" and isinstance(value, (int, float)):
-        return local(value)
-    if isinstance(value, float):
-        return f"{value:.3f}".rstrip("0").rstrip(".")
+    if unit and (measured := number_of(value)) is not None:
+        return UNITS[unit](measured)
+    if isinstance(value, (int, float)):
+        return local(value) if name == "_time" else number(value)
     return "\n".join(map(printable, texts_of(value)))

@@ -15,7 +15,7 @@ from gatewaylog.notices import notice
 from gatewaylog.search.values import number_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from rich.console import JustifyMethod
     from rich.table import Table
@@ -31,16 +31,25 @@ _NARROW = 14  # columns that a text may be folded to
 _NO_RESULT = "no results"
 
 
-def show(result: Result, screen: Screen) -> None:
-    """Print all rows."""
-    put = _rich(screen) if screen.terminal else None
+def show(
+    result: Result,
+    screen: Screen,
+    *,
+    units: Mapping[str, str] | None = None,
+    spare: Sequence[str] = (),
+) -> None:
+    """Print all rows. Columns of `units` are shown in these, those of `spare` are left out, the
+    last first, where there is no room for all; that is said.
+    """
+    units = units or {}
+    put = _rich(screen, units, spare) if screen.terminal else None
     found, empty = shown(result), True
     while page := list(islice(found, _PAGE)):
         columns = result.columns
         if columns is None:
             columns = tuple(dict.fromkeys(name for row in page for name in row))
         if put is None:
-            _put_plain(columns, page)
+            _put_plain(columns, page, units)
         else:
             put(columns, page)
         empty = False
@@ -54,7 +63,9 @@ def _is_right(name: str, page: Page) -> bool:
     return bool(values) and all(number_of(value) is not None for value in values)
 
 
-def _rich(screen: Screen) -> Callable[[Sequence[str], Page], None] | None:
+def _rich(
+    screen: Screen, units: Mapping[str, str], spare: Sequence[str]
+) -> Callable[[Sequence[str], Page], None] | None:
     try:
         from rich.console import Console
     except ImportError:
@@ -63,22 +74,30 @@ def _rich(screen: Screen) -> Callable[[Sequence[str], Page], None] | None:
     console = Console(width=screen.width, no_color=not screen.colour, highlight=False)
 
     def put(columns: Sequence[str], page: Page) -> None:
-        table = _rich_table(columns, page, screen)
+        table, left = _rich_table(columns, page, screen, units), list(spare)
+        while table is None and left:
+            columns = [name for name in columns if name != left[-1]]
+            left.pop()
+            table = _rich_table(columns, page, screen, units)
         if table is None:
-            _put_blocks(columns, page, screen)
-        else:
-            console.print(table)
+            _put_blocks(columns, page, screen, units)
+            return
+        console.print(table)
+        if without := ", ".join(spare[len(left) :]):
+            print(painted(f"no room for {without}", "dim" if screen.colour else None))
 
     return put
 
 
-def _rich_table(columns: Sequence[str], page: Page, screen: Screen) -> Table | None:
+def _rich_table(
+    columns: Sequence[str], page: Page, screen: Screen, units: Mapping[str, str]
+) -> Table | None:
     """Return a page as rich's table, None where it is too wide for one."""
     from rich.box import ASCII2, SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
-    cells = [[cell(name, row.get(name)) for name in columns] for row in page]
+    cells = _cells(columns, page, units)
     firm = [name == "_time" or _is_right(name, page) for name in columns]
     least = [
         _least(name, [row[at] for row in cells], firm=firm[at]) for at, name in enumerate(columns)
@@ -103,19 +122,26 @@ def _least(name: str, cells: Sequence[str], *, firm: bool) -> int:
     return max(len(printable(name)), longest if firm else min(longest, _NARROW))
 
 
-def _put_blocks(columns: Sequence[str], page: Page, screen: Screen) -> None:
+def _cells(columns: Sequence[str], page: Page, units: Mapping[str, str]) -> list[list[str]]:
+    return [[cell(name, row.get(name), units.get(name, "")) for name in columns] for row in page]
+
+
+def _put_blocks(
+    columns: Sequence[str], page: Page, screen: Screen, units: Mapping[str, str]
+) -> None:
     """Print a line for each field, where a line for each row has no room."""
     width = max(len(printable(name)) for name in columns)
     for row in page:
         for name in columns:
             if name in row:
                 head = painted(f"{printable(name):<{width}}", "bold" if screen.colour else None)
-                print(f"{head}  {cell(name, row[name])}")
+                text = cell(name, row[name], units.get(name, ""))
+                print(f"{head}  {text}")
         print()
 
 
-def _put_plain(columns: Sequence[str], page: Page) -> None:
-    cells = [[cell(name, row.get(name)).split("\n") for name in columns] for row in page]
+def _put_plain(columns: Sequence[str], page: Page, units: Mapping[str, str]) -> None:
+    cells = [[text.split("\n") for text in row] for row in _cells(columns, page, units)]
     heads = [printable(name) for name in columns]
     widths = [
         max(len(head), *(len(text) for row in cells for text in row[at]))

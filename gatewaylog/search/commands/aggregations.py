@@ -16,6 +16,7 @@ from gatewaylog.search.commands.aggregators import (
     Numbers,
     Percentile,
     Sum,
+    Texts,
 )
 from gatewaylog.search.expressions import parse_expression
 from gatewaylog.search.scanner import Token
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from gatewaylog.search.stream import Setting
     from gatewaylog.search.values import Record, Value
 
-    Extract: TypeAlias = Callable[[Record], Value | Numbers | bool | None]
+    Extract: TypeAlias = Callable[[Record], Value | Numbers | Texts | bool | None]
 
 AGGREGATORS: dict[str, Callable[[], Aggregator]] = {
     "count": Count,

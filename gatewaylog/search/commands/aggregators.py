@@ -19,7 +19,7 @@ from gatewaylog.search.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from fractions import Fraction
 
     from gatewaylog.search.values import Number, Record
@@ -97,10 +97,24 @@ class Numbers:
         self.numbers = numbers
 
 
-def take(state: Aggregator, value: Value | Numbers, record: Record, at: int, times: int) -> None:
-    """Give `state` the same value several times, or each of many numbers once."""
+class Texts:
+    """The different texts of a field in many records alike but for it."""
+
+    __slots__ = ("texts",)
+
+    def __init__(self, texts: Collection[str]) -> None:
+        self.texts = texts
+
+
+def take(
+    state: Aggregator, value: Value | Numbers | Texts, record: Record, at: int, times: int
+) -> None:
+    """Give `state` the same value several times, or each of many once."""
     if isinstance(value, Numbers):
         cast("Measure", state).add_numbers(value.numbers)
+    elif isinstance(value, Texts):
+        for text in value.texts:
+            state.add(text, record, at)
     elif times == 1:
         state.add(value, record, at)
     else:

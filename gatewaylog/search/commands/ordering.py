@@ -16,7 +16,7 @@ from gatewaylog.search.stream import Needed, Setting, Stream, also
 from gatewaylog.search.values import Number, number_of_text, texts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from gatewaylog.search.scanner import Scanner
     from gatewaylog.search.values import Record
@@ -97,12 +97,46 @@ class Sort:
         rows = stream.rows
 
         def sorted_rows() -> Iterator[Record]:
-            kept = list(rows)
-            for key in reversed(self.keys):
-                kept.sort(key=key.function(), reverse=key.descending)
-            yield from kept[: self.limit or None]
+            yield from self._sorted(list(rows))
 
         return stream.with_rows(sorted_rows())
+
+    def _sorted(self, rows: list[Record]) -> list[Record]:
+        for key in reversed(self.keys):
+            rows.sort(key=key.function(), reverse=key.descending)
+        return rows[: self.limit or None]
+
+    @property
+    def divisible(self) -> bool:
+        """Tell whether few rows are kept, so that parts of the records can be sorted apart."""
+        return self.limit > 0
+
+    def decides(self, needed: Needed) -> bool:
+        """Tell whether records that the keys do not tell apart are the same in the fields
+        `needed`: then it does not matter which of them comes first.
+        """
+        told = {key.field for key in self.keys if key.kind == "str"} | {"_time"}
+        return needed is not None and needed <= told & {key.field for key in self.keys}
+
+    def gather(self, rows: Iterable[tuple[Record, int]], _setting: Setting) -> list[Record]:
+        """Return the first of the records, each with how often it came."""
+        kept: list[Record] = []
+        for record, times in rows:
+            kept += [record] * min(times, self.limit)
+            if len(kept) > 50 * self.limit:
+                kept = self._sorted(kept)
+        return self._sorted(kept)
+
+    def merged(self, states: Iterable[list[Record]], _setting: Setting) -> list[Record]:
+        """Return the one state that several make."""
+        kept: list[Record] = []
+        for state in states:
+            kept = self._sorted(kept + state)
+        return kept
+
+    def finish(self, states: Iterable[list[Record]], setting: Setting) -> Stream:
+        """Return the records that are first among those of all parts."""
+        return Stream(iter(self.merged(states, setting)))
 
 
 def parse_sort(scan: Scanner) -> Sort:

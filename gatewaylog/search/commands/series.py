@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from gatewaylog.search.commands.aggregators import Numbers, take
+from gatewaylog.search.commands.aggregators import Numbers, Texts, take
 from gatewaylog.search.values import Value, number_of
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class Grid:
                 value = extract(record)
                 if value is None or value is False:
                     continue
-                if times == 1 and not isinstance(value, Numbers):
+                if times == 1 and not isinstance(value, (Numbers, Texts)):
                     state.add(value, record, at)
                 else:
                     take(state, value, record, at, times)
