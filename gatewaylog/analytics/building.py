@@ -7,7 +7,9 @@ range's rows go through a file, from which DuckDB takes them.
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -43,7 +45,8 @@ COPY (
   FROM read_csv($rows, header = false, auto_detect = false, delim = ',', quote = '"',
     escape = '"', nullstr = '', allow_quoted_nulls = false, new_line = '\\n',
     max_line_size = 16000000, parallel = false, columns = {COLUMNS})
-) TO 'NEW' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROWS}, USE_TMP_FILE false)
+) TO 'NEW' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROWS}, USE_TMP_FILE false,
+  KV_METADATA {{letters: 'LETTERS'}})
 """  # noqa: S608
 
 
@@ -170,11 +173,16 @@ def _written(blocks: Iterable[Block], folder: Path) -> Path:
             for block in blocks:
                 file.write(table.rows(block))
         os.close(_created(new))  # with its mode
-        target = str(new).replace("'", "''")
-        connected().execute(_WRITTEN.replace("NEW", target), {"rows": str(rows)})
+        connected().execute(_statement(new, table.letters), {"rows": str(rows)})
     finally:
         rows.unlink(missing_ok=True)
     return new
+
+
+def _statement(new: Path, letters: dict[str, str]) -> str:
+    texts = {"LETTERS": json.dumps(letters), "NEW": str(new)}
+    places = re.compile("|".join(texts))
+    return places.sub(lambda found: texts[found[0]].replace("'", "''"), _WRITTEN)
 
 
 def _created(path: Path) -> int:

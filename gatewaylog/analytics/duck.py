@@ -43,6 +43,7 @@ def connected() -> duckdb.DuckDBPyConnection:
             "memory_limit": _MEMORY,
             "temp_directory": "",  # what does not fit is not spilled into the current folder
             "preserve_insertion_order": "false",
+            "enable_progress_bar": "false",
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
         }

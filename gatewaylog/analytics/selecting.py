@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -112,6 +113,13 @@ class Selection:
         for at, text in self._rows(" UNION ALL ".join(parts), {"held": held}):
             yield names[at], text
 
+    def letters(self) -> dict[str, str]:
+        """Return which characters some fields are made of, in lines that were taken apart."""
+        source = f"parquet_kv_metadata('{self._path}')"
+        rows = self._rows(f"SELECT decode(value) FROM {source} WHERE key = 'letters'")  # noqa: S608
+        found: dict[str, str] = json.loads(rows[0][0])
+        return found
+
     def _rows(self, statement: str, values: dict[str, object] | None = None) -> Rows:
         found: Rows = connected().cursor().execute(statement, values or {}).fetchall()
         return found
@@ -150,6 +158,4 @@ class Where:
 
     def _words(self, gathering: Gathering, selection: Selection) -> Iterator[str]:
         for part in words_of(gathering.plan):
-            yield holding_words(
-                part, lambda words: holding(words, selection.holding, self.parameters)
-            )
+            yield holding_words(part, lambda words: holding(words, selection, self.parameters))

@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64encode
-from itertools import count
+from itertools import chain, count
 from operator import itemgetter
 from typing import TYPE_CHECKING, TypeAlias
 
-from gatewaylog.analytics.schema import FIELDS, keys_of
+from gatewaylog.analytics.schema import FIELDS, IDENTITIES, keys_of
 from gatewaylog.events import LAYOUTS, SEQ, WRITER
 from gatewaylog.reader import LONGEST
 from gatewaylog.reader.times import clean
@@ -44,6 +44,7 @@ class Table:
         self._second_of = seconds()
         self._shapes: list[_Shape] = []
         numbers = count(_FIRST)
+        self._letters = dict.fromkeys(IDENTITIES, b"")
         layouts = "|".join(self._layout(layout, numbers) for layout in LAYOUTS)
         # A quotation mark in the head would end CSV's value.
         head = PREFIX.replace(r"\n", r'\n"').replace(r"[^\s]", r'[^\s"]')
@@ -72,8 +73,25 @@ class Table:
             lines = raw.split(b"\n")
             odd += [line for line in lines if not _is_utf8(line)]
             raw = b"\n".join(line for line in lines if _is_utf8(line))
-        rows = [self._row(values, at) for values in self._found(raw)]
+        found = self._found(raw)
+        self._look_at(found)
+        rows = [self._row(values, at) for values in found]
         return b"".join(rows + [self._row_of(line, at) for line in odd])
+
+    @property
+    def letters(self) -> dict[str, str]:
+        """The ASCII characters, in lower case, of the identities of lines taken apart."""
+        return {
+            name: "".join(chr(letter) for letter in sorted(letters) if letter < 128)
+            for name, letters in self._letters.items()
+        }
+
+    def _look_at(self, found: list[Values]) -> None:
+        for name, known in self._letters.items():
+            take = itemgetter(0, *(shape.places.get(name, 0) for shape in self._shapes))
+            values = b"".join(chain.from_iterable(map(take, found)))
+            if more := values.translate(None, known + known.upper()):
+                self._letters[name] = known + bytes({*more.lower()} - {*known})
 
     def _found(self, raw: bytes) -> list[Values]:
         found = self._expression.findall(raw)
@@ -112,6 +130,7 @@ class _Shape:
 
     def __init__(self, layout: Layout, places: dict[str, int]) -> None:
         self.event = places["Event"]
+        self.places = places
         self._before = [
             (places[key], key.encode()) for key in keys_of(layout)[: layout.before_name]
         ]

@@ -16,13 +16,11 @@ from gatewaylog.events import LAYOUTS, SEQ
 from gatewaylog.search.breakers import literals, word_test
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
-    from typing import TypeAlias
+    from collections.abc import Callable, Collection
 
     from gatewaylog.analytics.conditions import Parameters
+    from gatewaylog.analytics.selecting import Selection
     from gatewaylog.search.tree import Words
-
-    Selected: TypeAlias = Callable[[Collection[str], str], Iterable[tuple[str, str]]]
 
 _NUMBERS = frozenset(
     field.key for layout in LAYOUTS for field in layout.fields if field.kind is not str
@@ -36,11 +34,10 @@ class OutOfReach(Exception):
     """The cache can't tell which lines hold a word; the lines themselves can."""
 
 
-def holding(words: Words, selected: Selected, parameters: Parameters) -> str:
+def holding(words: Words, selection: Selection, parameters: Parameters) -> str:
     """Return the condition that lines hold that were taken apart and hold `words`.
 
-    `selected` gives the distinct texts of pieces, given as SQL, that hold letters, each with its
-    piece. Raises OutOfReach.
+    Raises OutOfReach.
     """
     text = words.text
     if not text.strip("*"):
@@ -50,8 +47,9 @@ def holding(words: Words, selected: Selected, parameters: Parameters) -> str:
         raise OutOfReach(text)
     held, test = max(runs, key=len), word_test(text)
     head = "_stamp || _head" if _IN_STAMP.search(text) else "_head"
-    names = [name for name in FIELDS if name not in _NUMBERS or _IN_NUMBERS.fullmatch(held)]
-    found = _found([head, *map(quoted, names)], held.decode(), selected)
+    letters = selection.letters()
+    names = [name for name in FIELDS if _may_hold(name, held, letters)]
+    found = _found([head, *map(quoted, names)], held.decode(), selection)
     keys = [f"{quoted(name)} IS NOT NULL" for name in FIELDS if _is_in_key(name, test)]
     conditions = [
         f"coalesce({piece} IN (SELECT unnest({parameters.name(values)})), false)"
@@ -61,10 +59,16 @@ def holding(words: Words, selected: Selected, parameters: Parameters) -> str:
     return f"({' OR '.join([*conditions, *keys])})" if conditions or keys else "false"
 
 
-def _found(pieces: Collection[str], held: str, selected: Selected) -> dict[str, list[str]]:
+def _may_hold(name: str, held: bytes, letters: dict[str, str]) -> bool:
+    if name in _NUMBERS:
+        return _IN_NUMBERS.fullmatch(held) is not None
+    return name not in letters or set(held.decode()) <= set(letters[name])
+
+
+def _found(pieces: Collection[str], held: str, selection: Selection) -> dict[str, list[str]]:
     """Return the distinct texts of each piece that hold the letters `held`."""
     found: dict[str, list[str]] = {piece: [] for piece in pieces}
-    for piece, text in selected(pieces, held):
+    for piece, text in selection.holding(pieces, held):
         found[piece].append(text)
     if max(map(len, found.values())) > _MOST:
         raise OutOfReach(held)
