@@ -18,6 +18,7 @@ from gatewaylog.gateway.admin import Board, serve_board
 from gatewaylog.gateway.listening import listeners, told
 from gatewaylog.gateway.server import GatewayServer, say
 from gatewaylog.gateway.serving import Serving, access_log
+from gatewaylog.gateway.shipping import Shippers, orders_of
 from gatewaylog.gateway.signals import TAKEN, hold, release
 from gatewaylog.gateway.upstream.httptools_engine import HttptoolsEngine
 
@@ -56,12 +57,29 @@ def _served(load: Callable[[], Config]) -> int:
     if admin is not None:
         say(f"health and metrics on {told(admin, secure=False)}")
     say(f"logging to {_log_name(config)}; process {os.getpid()}")
-    if config.server.workers == 1:
-        work(config, load, sockets, admin=admin)
-        return 0
-    with tempfile.TemporaryDirectory(prefix="gatewaylog-") as folder:
-        board = Board(Path(folder)) if admin is not None else None
-        return Parent(config, load, sockets, admin=admin, board=board).run()
+    with Shippers(orders_of(config)) as shippers:
+        load = _shipping_too(load, shippers)
+        if config.server.workers == 1:
+            shippers.watch()
+            work(config, load, sockets, admin=admin)
+            return 0
+        with tempfile.TemporaryDirectory(prefix="gatewaylog-") as folder:
+            board = Board(Path(folder)) if admin is not None else None
+            parent = Parent(config, load, sockets, admin=admin, board=board, shippers=shippers)
+            return parent.run()
+
+
+def _shipping_too(load: Callable[[], Config], shippers: Shippers) -> Callable[[], Config]:
+    """Have what is loaded anew tell the shippers as well, in the process that runs them."""
+    owner = os.getpid()
+
+    def loaded() -> Config:
+        config = load()
+        if os.getpid() == owner:
+            shippers.want(orders_of(config))
+        return config
+
+    return loaded
 
 
 def _log_name(config: Config) -> str:
@@ -118,7 +136,9 @@ class Parent:
         *,
         admin: socket.socket | None = None,
         board: Board | None = None,
+        shippers: Shippers | None = None,
     ) -> None:
+        self._shippers = shippers
         self._config = config
         self._load = load
         self._sockets = sockets
@@ -146,6 +166,8 @@ class Parent:
             for received in _pending(self._waker):
                 self._take(received)
             self._replace_dead()
+            if self._shippers is not None and not self._stopping:
+                self._shippers.look()
         if self._admin_worker:
             os.kill(self._admin_worker, signal.SIGKILL)
             os.waitpid(self._admin_worker, 0)

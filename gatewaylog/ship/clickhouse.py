@@ -51,7 +51,7 @@ class ClickHouse:
     def __init__(self, settings: Settings) -> None:
         table = settings.table or TABLE
         if not _NAME.fullmatch(table):
-            raise ShipError("clickhouse: --table must be one like database.table")
+            raise ShipError("clickhouse: table must be one like database.table")
         self._query = f"INSERT INTO {table} FORMAT JSONEachRow"
         self._source = f"{settings.host or socket.gethostname()}/{settings.job}"
         self._web = Web(settings, "/", {"Content-Encoding": "gzip"})

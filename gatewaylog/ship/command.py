@@ -26,7 +26,7 @@ REFUSES = 65
 def made(settings: Settings) -> Command:
     """Return the destination. Raises ShipError where there is no program."""
     if not settings.command:
-        raise ShipError("command: which program? Name it by --command, or by command = […]")
+        raise ShipError("command: which program? Name it by --command (command = […] in TOML)")
     return Command(settings.command, settings.timeout)
 
 

@@ -58,7 +58,7 @@ def _where(url: str) -> Where:
         if parts.scheme in _PORTS and parts.hostname and bare and parts.port != 0:
             return Where(parts.scheme, parts.hostname, parts.port or _PORTS[parts.scheme])
     raise ShipError(
-        "syslog: --url must be one like tcp://host:601, tls://host:6514, udp://host:514"
+        "syslog: url must be one like tcp://host:601, tls://host:6514, udp://host:514"
         " or unix:///dev/log"
     )
 

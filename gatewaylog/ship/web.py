@@ -134,10 +134,10 @@ def _url(settings: Settings, path: str) -> str:
     except ValueError:
         good = False
     if not good or not _PLAIN.fullmatch(settings.url):
-        raise ShipError(f"{settings.to}: --url must be one like https://host:port")
+        raise ShipError(f"{settings.to}: url must be one like https://host:port")
     if parts.username is not None or parts.query or parts.fragment:
         raise ShipError(
-            f"{settings.to}: --url must hold no user, password or query:"
-            " use --user and GATEWAYLOG_SHIP_PASSWORD"
+            f"{settings.to}: url must hold no user, password or query:"
+            " name them by user and password"
         )
     return settings.url if parts.path.strip("/") else settings.url.rstrip("/") + path

@@ -34,7 +34,7 @@ def test_loki_gets_few_labels_and_what_tells_calls_apart(
     "url", ["", "loki", "ftp://host/", "http://", "http://a b/", "http://host:99999", "http://\n"]
 )
 def test_a_url_that_is_none_is_refused(log: Path, state: Path, url: str) -> None:
-    with pytest.raises(ShipError, match="loki: --url must be one like"):
+    with pytest.raises(ShipError, match="loki: url must be one like"):
         once(log, state, to="loki", url=url)
 
 

@@ -151,7 +151,7 @@ def test_a_unix_socket_that_comes_later_is_found(log: Path, state: Path, tmp_pat
     ],
 )
 def test_an_address_that_is_none_is_refused(log: Path, state: Path, url: str) -> None:
-    with pytest.raises(ShipError, match="syslog: --url must be one like"):
+    with pytest.raises(ShipError, match="syslog: url must be one like"):
         once(log, state, to="syslog", url=url)
 
 

@@ -50,6 +50,11 @@ def clashes(tables: Tables) -> Iterator[Problem]:
     )
     yield from _doubles(_items(applications, "keys", _KEY), "is the key of {}: each needs its own")
     yield from _unknown_subscriptions(applications, [label for _, label in labelled])
+    shippers = list(_tables(tables, "ship"))
+    yield from _doubles(
+        _values(shippers, "state", _TEXT), "is the state of {}: each needs its own folder"
+    )
+    yield from _nothing_to_ship(tables, shippers)
 
 
 def _tables(tables: Tables, name: str, above: Place = ()) -> Iterator[tuple[Place, Tables]]:
@@ -130,4 +135,17 @@ def _unknown_subscriptions(
         if subscription != "*" and subscription not in known:
             yield Problem(
                 place=place, message=f'is no API\'s label (nor "*"); {nearest(subscription, known)}'
+            )
+
+
+def _nothing_to_ship(tables: Tables, shippers: list[tuple[Place, Tables]]) -> Iterator[Problem]:
+    log = tables.get("log")
+    if not isinstance(log, dict) or log.get("path") != "-":
+        return
+    for place, shipper in shippers:
+        if not shipper.get("file"):
+            yield Problem(
+                place=(*place, "file"),
+                message="is missing, and must be given: log.path is standard output, and a shipper"
+                " follows files",
             )

@@ -17,6 +17,7 @@ from gatewaylog.accesslog import PSEUDONYM_FIELDS
 from gatewaylog.auth.applications import Application
 from gatewaylog.gateway.config.addresses import Address, AdminAddress, ListenAddress
 from gatewaylog.gateway.config.apis import ApiConfig
+from gatewaylog.gateway.config.shipping import ShipConfig
 from gatewaylog.gateway.config.values import (
     CertificateFile,
     KeyDigest,
@@ -165,6 +166,7 @@ class Config(Table):
     auth: AuthConfig = AuthConfig()
     application: tuple[ApplicationConfig, ...] = ()
     search: SearchConfig = SearchConfig()
+    ship: tuple[ShipConfig, ...] = ()
 
 
 def _check_pair(certificate: str, key: str) -> None:

@@ -1,0 +1,48 @@
+"""A shipper that the gateway runs: told on its standard input, at whose end it stops."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from gatewaylog.exceptions import GatewaylogError
+from gatewaylog.notices import notice
+from gatewaylog.ship.running import ship
+from gatewaylog.ship.settings import Settings
+from gatewaylog.ship.stopping import Stop
+
+_NICE = 10  # calls go first
+
+
+def main() -> int:
+    """Ship until told to stop; return the exit status."""
+    stop = Stop()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    os.nice(_NICE)
+    told = json.loads(sys.stdin.buffer.readline() or b"null")
+    if told is None:
+        return 0
+    threading.Thread(target=_stop_at_end, args=(stop,), daemon=True).start()
+    settings = Settings(**told["settings"] | {"command": tuple(told["settings"]["command"])})
+    try:
+        ship(settings, [Path(log) for log in told["logs"]], Path(told["state"]), stop)
+    except GatewaylogError as error:
+        notice(str(error))
+        return 2
+    return 0
+
+
+def _stop_at_end(stop: Stop) -> None:
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
+    stop.set()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

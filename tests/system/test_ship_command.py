@@ -1,0 +1,114 @@
+"""`gatewaylog ship` as a user runs it."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.cli.processes import gatewaylog, said_once, started
+from tests.ship.counterparts import Collector, LokiStore, listening
+from tests.ship.logs import append, lines
+from tests.waiting import wait_for
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.system
+
+
+def test_a_log_is_shipped_once_and_its_status_shown(tmp_path: Path) -> None:
+    store = LokiStore()
+    append(tmp_path / "api.log", range(1500))
+    with listening(store.take) as loki:
+        to = ("--to", "loki", "--url", loki.url, "--state", "state")
+        done = gatewaylog("ship", "api.log", *to, "--once", cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert store.lines == lines(range(1500))
+    append(tmp_path / "api.log", range(3))
+    status = gatewaylog("ship", "status", "--state", "state", cwd=tmp_path)
+    assert status.returncode == 0
+    told = dict(line.split(None, 1) for line in status.stdout.splitlines())
+    assert told["to"] == "loki, not running"
+    assert told["logs"] == str(tmp_path / "api.log")
+    size = sum(len(line) + 1 for line in lines(range(3)))
+    assert told["behind"].startswith(f"3 events, {size} bytes, ")
+    assert told["delivered"].startswith("1,500 events, the last at 20")
+
+
+def test_it_goes_on_until_sigterm_and_a_second_one_exits_2(tmp_path: Path) -> None:
+    store = LokiStore()
+    log = tmp_path / "api.log"
+    with listening(store.take) as loki:
+        to = ("--to", "loki", "--url", loki.url, "--state", "state")
+        with started("ship", "api.log", *to, cwd=tmp_path) as running:
+            append(log, range(10))
+            wait_for(lambda: len(store.lines) == 10)
+            second = gatewaylog("ship", "api.log", *to, cwd=tmp_path)
+            assert second.returncode == 2
+            assert said_once(second) == "gatewaylog: state: another shipper is at work with it"
+            append(log, range(10, 20))
+            assert running.stopped_by(signal.SIGTERM) == 0
+    assert store.lines == lines(range(20))
+
+
+def test_secrets_come_from_the_environment_or_a_file(tmp_path: Path) -> None:
+    collector = Collector()
+    append(tmp_path / "api.log", range(2))
+    (tmp_path / "token").write_text(f"{Collector.TOKEN}\n")
+    with listening(collector.take) as splunk:
+        to = ("ship", "api.log", "--to", "splunk", "--url", splunk.url, "--state", "s", "--once")
+        missing = gatewaylog(*to, cwd=tmp_path)
+        assert "GATEWAYLOG_SHIP_TOKEN" in said_once(missing)
+        wrong = gatewaylog(*to, cwd=tmp_path, GATEWAYLOG_SHIP_TOKEN="se-cret")
+        assert "HTTP 403" in said_once(wrong)
+        assert "se-cret" not in wrong.stderr
+        assert gatewaylog(*to, "--token-file", "token", cwd=tmp_path).returncode == 0
+        gone = gatewaylog(*to, "--token-file", "gone", cwd=tmp_path)
+        assert said_once(gone) == "gatewaylog: gone: can't be read: No such file or directory"
+    assert collector.lines == lines(range(2))
+
+
+def test_the_log_of_the_configuration_is_shipped(tmp_path: Path) -> None:
+    append(tmp_path / "my.log", range(2))
+    (tmp_path / "gateway.toml").write_text('[log]\npath = "my.log"\n')
+    to = ("--to", "command", "--command", "sh -c 'cat >> out'", "--state", "state", "--once")
+    assert gatewaylog("ship", *to, cwd=tmp_path).returncode == 0
+    assert (tmp_path / "out").read_bytes() == (tmp_path / "my.log").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("a.log",), "ship: --state FOLDER is missing: where the checkpoint is kept"),
+        (("a.log", "--state", "s"), "ship: --to is missing: one of loki, splunk"),
+        (
+            ("-", "--state", "s", "--to", "loki"),
+            "ship: follows files; a pipe can't be read again after a failure",
+        ),
+        (("status", "--state", "s"), "s: holds no checkpoint: nothing was shipped with it yet"),
+        (
+            ("a.log", "--state", "s", "--to", "command", "--command", "'"),
+            "ship: argument --command: can't be read: No closing quotation",
+        ),
+        (
+            ("a.log", "--state", "s", "--to", "loki", "--timeout", "0"),
+            "ship: argument --timeout: must be seconds, more than 0 and at most 86400",
+        ),
+        (
+            ("a.log", "--state", "s", "--to", "loki", "--timeout", "soon"),
+            "ship: argument --timeout: must be seconds, more than 0 and at most 86400",
+        ),
+        (
+            ("a.log", "--state", "s", "--to", "loki", "--url", "loki:3100"),
+            "loki: url must be one like https://host:port",
+        ),
+    ],
+)
+def test_a_wrong_call_is_told_in_one_line(
+    tmp_path: Path, arguments: tuple[str, ...], told: str
+) -> None:
+    done = gatewaylog("ship", *arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert said_once(done).startswith(f"gatewaylog: {told}")
