@@ -144,11 +144,16 @@ def _status_and_duration(exchange: Exchange, event: CallEvent) -> tuple[_Cell, _
     if isinstance(event, IncomingRequest):
         return _Cell("", 3), _Cell("", 9)
     status = event.status_code
-    colour: Colour = (
-        "green" if status is None or status < 400 else "red" if status > 499 else "yellow"
-    )
-    shown = _Cell("-" if status is None else str(status), 3, colour)
+    shown = _Cell("-" if status is None else str(status), 3, _colour_of(status))
     return shown, _duration(_milliseconds(exchange, event))
+
+
+def _colour_of(status: int | None) -> Colour:
+    if status is None:
+        return "dim"
+    if status < 400:
+        return "green"
+    return "red" if status > 499 else "yellow"
 
 
 def _milliseconds(exchange: Exchange, event: RequestComplete | RequestError) -> float | None:

@@ -20,7 +20,7 @@ from gatewaylog.reader.following import EVERY
 from gatewaylog.reader.names import name_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from types import FrameType
 
     from gatewaylog.cli.logs import Named
@@ -81,9 +81,13 @@ class Feed:
         sources = between(self._sources, *self._span)
         return parts_before(self._follower, sources) if self._follower else sources
 
-    def held(self, *, newest_first: bool = False) -> Iterator[Entry]:
+    def held(self) -> Iterator[Entry]:
         """Yield the lines that were there, with some that lie outside the span."""
-        return lines_of(self.sources(), newest_first=newest_first)
+        return lines_of(self.sources())
+
+    def last(self, wanted: Callable[[bytes], bool] | None) -> Iterator[Entry]:
+        """Yield the same, newest first; `wanted` may refuse many that stand together."""
+        return lines_of(self.sources(), newest_first=True, wanted=wanted)
 
     def fresh(self) -> Iterator[Entry | None]:
         """Yield lines as they come, and None after each look.

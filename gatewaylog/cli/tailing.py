@@ -39,7 +39,7 @@ class Tailing:
         if self._count is None:
             yield from filter(self._wanted, self._feed.held())
         else:
-            found = filter(self._wanted, self._feed.held(newest_first=True))
+            found = filter(self._wanted, self._feed.last(self._wanted.of_block))
             yield from list(islice(found, self._count))[::-1]
         yield None
         for entry in self._feed.fresh() if self._follow else ():
@@ -81,10 +81,10 @@ class Tailing:
 
     def _last(self, count: int) -> list[Exchange]:
         last = Last(count)
-        entries = self._feed.held(newest_first=True) if count else ()
-        for entry in entries:
+        is_all = self._wanted.is_all
+        for entry in self._feed.last(self._wanted.of_block) if count else ():
             self._take_older(last, entry)
-            if last.is_enough():
+            if last.is_enough() or (last.is_full and not is_all):
                 break
         return self._with_ends(last.exchanges())
 

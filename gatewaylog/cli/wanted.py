@@ -12,6 +12,7 @@ from gatewaylog.cli.verbs import WrongCall
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Callable
 
     from gatewaylog.cli.span import Span
     from gatewaylog.reader import Entry
@@ -36,6 +37,14 @@ class Wanted:
             from gatewaylog.search import row_reader
 
             self._read = row_reader(None)
+
+    @property
+    def of_block(self) -> Callable[[bytes], bool] | None:
+        """What tells of many lines at once whether any may be wanted; None where all are."""
+        if self._plan is None:
+            return None
+        lines = self._plan.prefilter.lines
+        return lambda block: next(lines(block), None) is not None
 
     def __call__(self, entry: Entry) -> bool:
         """Tell whether a line is wanted; what can't be read is where nothing is searched for."""

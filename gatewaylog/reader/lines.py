@@ -11,7 +11,7 @@ from gatewaylog.reader.blocks import LONGEST, Block, blocks_of
 from gatewaylog.reader.times import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from gatewaylog.reader.numbering import Numbered
     from gatewaylog.reader.sources import Source
@@ -77,8 +77,11 @@ class _Unread(Entry):
         return self._unparsed(self._reason)
 
 
-def batches(source: Source, *, newest_first: bool = False) -> Iterator[list[Entry]]:
-    """Yield a source's lines, many at once, each list in the source's order.
+def batches(
+    source: Source, *, newest_first: bool = False, wanted: Callable[[bytes], bool] | None = None
+) -> Iterator[list[Entry]]:
+    """Yield a source's lines, many at once, each list in the source's order; `wanted` may refuse
+    many at once.
 
     Where compressed data broke off, a line that can't be read stands last.
     """
@@ -87,7 +90,7 @@ def batches(source: Source, *, newest_first: bool = False) -> Iterator[list[Entr
     if newest_first or last is None:
         yield _damage(source, last)
     while last is not None:
-        yield entries_in(last)
+        yield entries_in(last) if wanted is None or wanted(last.raw) else []
         last, before = next(found, None), last
         if last is None and not newest_first:
             yield _damage(source, before)

@@ -11,10 +11,11 @@ from gatewaylog.reader.names import name_of
 from gatewaylog.reader.times import first_time, time_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from gatewaylog.reader.sources import Source
 
+_Wanted: TypeAlias = "Callable[[bytes], bool] | None"
 Key: TypeAlias = tuple[float, int]  # a time and a source's place; both negative backwards
 
 _NEVER: Key = (float("inf"), 0)
@@ -22,13 +23,18 @@ _LATE = 5.0  # seconds that a writer may go on with a file that was rotated
 _MOST_UNTIMED = 10_000  # lines that are held until the one before them tells a time
 
 
-def merged(sources: Sequence[Source], *, newest_first: bool = False) -> Iterator[Entry]:
+def merged(
+    sources: Sequence[Source],
+    *,
+    newest_first: bool = False,
+    wanted: _Wanted = None,
+) -> Iterator[Entry]:
     """Yield the lines of all sources by time; at the same time by source, then by place.
 
     A line that tells no time goes with the one before it. Lines of one source never change places
     with each other, though their times may.
     """
-    streams = _backwards(sources) if newest_first else _forwards(sources)
+    streams = _backwards(sources, wanted) if newest_first else _forwards(sources, wanted)
     waiting = sorted(streams, key=lambda stream: stream.bound, reverse=True)
     ready: list[tuple[Key, _Stream]] = []
     while waiting or ready:
@@ -47,14 +53,14 @@ def _ready(ready: list[tuple[Key, _Stream]], stream: _Stream) -> None:
         heapq.heappush(ready, (head, stream))
 
 
-def _forwards(sources: Sequence[Source]) -> list[_Stream]:
+def _forwards(sources: Sequence[Source], wanted: _Wanted) -> list[_Stream]:
     return [
-        _Stream(source, (source.since, place), newest_first=False)
+        _Stream(source, (source.since, place), newest_first=False, wanted=wanted)
         for place, source in enumerate(sources)
     ]
 
 
-def _backwards(sources: Sequence[Source]) -> list[_Stream]:
+def _backwards(sources: Sequence[Source], wanted: _Wanted) -> list[_Stream]:
     """Make the streams; a packed file's end is known from the one that was begun after it."""
     ends = [source.since if source.begin is None else source.end for source in sources]
     by_log = sorted(enumerate(sources), key=lambda pair: (_log_of(pair[1]), pair[0]))
@@ -62,7 +68,12 @@ def _backwards(sources: Sequence[Source]) -> list[_Stream]:
         if ends[place] is None and _log_of(source) == _log_of(later) and later.begin is not None:
             ends[place] = later.begin + _LATE
     return [
-        _Stream(source, (float("-inf") if end is None else -end, -place), newest_first=True)
+        _Stream(
+            source,
+            (float("-inf") if end is None else -end, -place),
+            newest_first=True,
+            wanted=wanted,
+        )
         for place, (source, end) in enumerate(zip(sources, ends, strict=True))
     ]
 
@@ -78,11 +89,11 @@ class _Stream:
     another source reaches into.
     """
 
-    def __init__(self, source: Source, bound: Key, *, newest_first: bool) -> None:
+    def __init__(self, source: Source, bound: Key, *, newest_first: bool, wanted: _Wanted) -> None:
         self.bound = bound
         self._place = bound[1]
         self._newest_first = newest_first
-        self._batches = batches(source, newest_first=newest_first)
+        self._batches = batches(source, newest_first=newest_first, wanted=wanted)
         self._batch: list[Entry] = []
         self._times: list[float] = []  # of the batch, where they are known
         self._at = 0

@@ -29,12 +29,17 @@ def entries(
     return lines_of(find(paths), newest_first=newest_first)
 
 
-def lines_of(sources: Sequence[Source], *, newest_first: bool = False) -> Iterator[Entry]:
-    """Yield the lines of what `find` returned."""
+def lines_of(
+    sources: Sequence[Source],
+    *,
+    newest_first: bool = False,
+    wanted: Callable[[bytes], bool] | None = None,
+) -> Iterator[Entry]:
+    """Yield the lines of what `find` returned; `wanted` may refuse many that stand together."""
     if len(sources) != 1:
-        yield from merged(sources, newest_first=newest_first)
+        yield from merged(sources, newest_first=newest_first, wanted=wanted)
         return
-    for batch in batches(sources[0], newest_first=newest_first):
+    for batch in batches(sources[0], newest_first=newest_first, wanted=wanted):
         yield from reversed(batch) if newest_first else batch
 
 
