@@ -12,6 +12,7 @@ from gatewaylog.forks import renew_after_fork
 from gatewaylog.formats import FORMATS, LineOptions
 from gatewaylog.redaction import SECRET_PARAMETERS, Pseudonyms, Redactor
 from gatewaylog.sinks import FileSink, Sink, StreamSink
+from gatewaylog.sinks.keeping import Keeping
 from gatewaylog.writer import Writer
 
 if TYPE_CHECKING:
@@ -50,6 +51,11 @@ class LogOptions(TypedDict, total=False):
     response_header: str
     pseudonym_key: str
     pseudonyms: Iterable[str]
+    max_size: int | str
+    rotate: str
+    backups: int
+    keep: str
+    compress: str
     clock: Clock
 
 
@@ -60,7 +66,10 @@ class AccessLog:
     or "logfmt", `fields` "full" or "seed". `max_value_length` counts characters, `max_line` bytes.
     `request_headers` are written as fields `Header_…`, `response_header` answers each call with
     its MessageID. `pseudonyms` names fields that are written as HMAC-SHA-256 with
-    `pseudonym_key`.
+    `pseudonym_key`. A file is rotated at `max_size` (bytes, or text like "10MB") and by `rotate`
+    ("hourly", "daily", "weekly", "monthly"); of those that were rotated the newest `backups` are
+    kept (0: all), for a time like "90d" (`keep`, "": for ever), packed as "gz" or "zst"
+    (`compress`).
 
     Raises ValueError for an option that can't be, LogError for a file that can't be opened.
     """
@@ -80,6 +89,11 @@ class AccessLog:
         response_header: str = "",
         pseudonym_key: str = "",
         pseudonyms: Iterable[str] = (),
+        max_size: int | str = 0,
+        rotate: str = "",
+        backups: int = 0,
+        keep: str = "",
+        compress: str = "",
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         _one_of("format", format, FORMATS)
@@ -102,11 +116,15 @@ class AccessLog:
         )
         self._pseudonymous = _pseudonymous(pseudonyms, pseudonym_key)
         self._format = FORMATS[format](options)
-        self._writer = Writer(_sink(log), self._format, clock)
+        keeping = Keeping(
+            max_size=max_size, rotate=rotate, backups=backups, keep=keep, compress=compress
+        )
+        self._writer = Writer(_sink(log, keeping), self._format, clock)
         # Begun and not ended. Some servers end with calls that they never finish nor cancel.
         self.unfinished: set[Exchange] = set()
         renew_after_fork(self._forked)
         at_exit(self._leave)
+        self._housekeeper = keeping.housekeeper(self, self.sink)
 
     def _forked(self) -> None:
         for exchange in self.unfinished:
@@ -158,13 +176,16 @@ class AccessLog:
 
     def close(self) -> None:
         """Close the log; what was lost is told on standard error."""
+        if self._housekeeper is not None:
+            self._housekeeper.stop()
         self._writer.close()
 
 
-def _sink(log: str | os.PathLike[str] | Sink) -> Sink:
-    if isinstance(log, (str, os.PathLike)):
-        return StreamSink() if log == "-" else FileSink(log)
-    return log
+def _sink(log: str | os.PathLike[str] | Sink, keeping: Keeping) -> Sink:
+    if log != "-" and isinstance(log, (str, os.PathLike)):
+        return FileSink(log, rotation=keeping.rotation)
+    keeping.need_no_file()
+    return StreamSink() if isinstance(log, (str, os.PathLike)) else log
 
 
 def _one_of(option: str, value: str, allowed: Iterable[str]) -> None:

@@ -125,6 +125,7 @@ class GatewayServer(uvicorn.Server):
         while True:
             await asyncio.sleep(_SWEEP)
             self._pin()
+            self._serving.look()
             if self._parent not in {None, os.getppid()}:
                 say("the parent of this worker is gone: stopping")
                 self.should_exit = True

@@ -92,6 +92,11 @@ class Serving:
         suspended = self.balancer.suspended()
         return self.metrics.snapshot(lost=lost, suspended=suspended) | {"ready": ready}
 
+    def look(self) -> None:
+        """Have the logs see whether their files were rotated."""
+        for log in (*self._retired, self.log):
+            log.look()
+
     def reopen(self) -> None:
         """Open the log's file again by its name."""
         self.log.reopen()
@@ -125,4 +130,9 @@ def _opened(config: LogConfig, kind: type[AccessLog]) -> AccessLog:
         response_header=config.response_header,
         pseudonym_key=config.pseudonym_key,
         pseudonyms=config.pseudonyms,
+        max_size=config.max_size,
+        rotate=config.rotate,
+        backups=config.backups,
+        keep=config.keep,
+        compress=config.compress,
     )

@@ -53,7 +53,7 @@ class FileSink:
         self._looked = time.monotonic()
         self._room = 0  # bytes that are written before the next look
         self._fd = self._open()
-        self._identity = _identity(os.fstat(self._fd))
+        self.identity = _identity(os.fstat(self._fd))
         renew_after_fork(self._forked)
 
     def _forked(self) -> None:
@@ -145,11 +145,11 @@ class FileSink:
             return
         except OSError:
             return  # not to be seen just now: what is open still takes lines
-        if _identity(status) != self._identity:
+        if _identity(status) != self.identity:
             self._reopen_or_stay()
         elif self._rotation is not None:
             self._room = self._rotation.room(status)
-            if self._room < 0 and self._rotation.rotate(self.path, self._identity):
+            if self._room < 0 and self._rotation.rotate(self.path, self.identity):
                 self._reopen_or_stay()
 
     def _reopen_or_stay(self) -> None:
@@ -173,7 +173,7 @@ class FileSink:
                 else:
                     os.dup2(fresh, self._fd, inheritable=False)
                     os.close(fresh)
-                self._identity = _identity(os.fstat(self._fd))
+                self.identity = _identity(os.fstat(self._fd))
                 self._broken = False
 
     def _leave_whole(self) -> None:

@@ -112,9 +112,9 @@ def _pack(file: Path, form: str, pause: Callable[[], object]) -> bool:
             fresh.replace(file.with_name(f"{file.name}.{form}"))
         except OSError as error:
             notice(f"can't pack {file}: {error.strerror}; it stays as it is")
-            with contextlib.suppress(OSError):
-                fresh.unlink()
             return True
+        finally:
+            fresh.unlink(missing_ok=True)
         file.unlink()
         return True
 

@@ -61,12 +61,14 @@ class Rotation:
 
         Others write too, so that this is a part of what is left.
         """
-        if status.st_size and self._period != self._period_of(time.time()):
-            return -1
+        if self._shape and self._period != (now := self._period_of(time.time())):
+            if status.st_size:
+                return -1
+            self._period = now
         if not self._max_size:
             return 1 << 62
         left = self._max_size - status.st_size
-        return max(left // 4, _SOON) if left > 0 else -1
+        return max(left // 16, _SOON) if left > 0 else -1
 
     def rotate(self, path: Path, identity: tuple[int, int]) -> bool:
         """Rename the file, where it is still the one with this device and inode; say whether."""

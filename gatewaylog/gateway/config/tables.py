@@ -23,6 +23,7 @@ from gatewaylog.gateway.config.values import (
     KeyDigest,
     LoggedHeader,
     Network,
+    OptionalSize,
     Scope,
     Seconds,
     Size,
@@ -32,6 +33,8 @@ from gatewaylog.gateway.config.values import (
     distinct,
     network,
     one_or_several,
+    optional_duration,
+    packable,
     readable,
     some,
 )
@@ -90,7 +93,9 @@ class RedactConfig(Table):
 
 
 class LogConfig(Table):
-    """`[log]`. `max_value_length` is characters, `max_line` bytes; empty text is none."""
+    """`[log]`. `max_value_length` is characters, `max_line` and `max_size` bytes; empty text is
+    none.
+    """
 
     path: Text = "logs/api-access.log"
     format: Literal["wso2", "json", "logfmt"] = "wso2"
@@ -103,6 +108,11 @@ class LogConfig(Table):
     response_header: Annotated[str, AfterValidator(answered_header)] = ""
     pseudonym_key: str = Field(default="", repr=False)
     pseudonyms: tuple[str, ...] = ()
+    max_size: OptionalSize = 0
+    rotate: Literal["", "hourly", "daily", "weekly", "monthly"] = ""
+    backups: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    keep: Annotated[str, AfterValidator(optional_duration)] = ""
+    compress: Annotated[Literal["", "gz", "zst"], AfterValidator(packable)] = ""
     redact: RedactConfig = RedactConfig()
 
     @field_validator("request_headers")
@@ -110,6 +120,13 @@ class LogConfig(Table):
     def _distinct_fields(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if len({_NO_WORD.sub("_", name.lower()) for name in value}) < len(value):
             raise ValueError("must not name a header twice (- and _ are the same in the log)")
+        return value
+
+    @field_validator("max_size", "rotate", "backups", "keep", "compress")
+    @classmethod
+    def _is_of_a_file(cls, value: int | str, info: ValidationInfo) -> int | str:
+        if value and info.data.get("path") == "-":
+            raise ValueError("needs a log that is a file: path is standard output")
         return value
 
     @field_validator("pseudonyms")

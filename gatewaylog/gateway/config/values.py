@@ -13,16 +13,12 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from gatewaylog.accesslog import CREDENTIAL_HEADERS
+from gatewaylog.sinks.amounts import seconds_of, size_of
+from gatewaylog.sinks.packing import packer
 
 Network = IPv4Network | IPv6Network | Literal["unix"]
 Item = TypeVar("Item", bound=Hashable)
 
-_UNITS = {"": 1, "B": 1} | {
-    unit: base**power
-    for power, letter in enumerate("KMGT", start=1)
-    for unit, base in ((f"{letter}B", 1000), (f"{letter}IB", 1024))
-}
-_SIZE = re.compile(r"([0-9]{1,18}) ?([A-Za-z]*)", re.ASCII)
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2
 _KEY = re.compile(r"sha256:[0-9A-Fa-f]{64}")
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749 §3.3
@@ -55,15 +51,44 @@ class Table(BaseModel):
 
 def size(value: object) -> int:
     """Return bytes: a whole number, or text like `100MiB` (1024s), `10MB` (1000s), `512B`."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        number = value
-    else:
-        match = _SIZE.fullmatch(value) if isinstance(value, str) else None
-        unit = _UNITS.get(match[2].upper()) if match else None
-        number = int(match[1]) * unit if match and unit else 0
+    number = _bytes(value)
     if number < 1:
         raise ValueError('must be a size over 0: bytes, or text like "64KiB", "10MB", "2GiB"')
     return number
+
+
+def _bytes(value: object) -> int:
+    """Return bytes, 0 for empty text, under 0 for what is no size."""
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    if value == "":
+        return 0
+    try:
+        return size_of(value if isinstance(value, str) else "")
+    except ValueError:
+        return -1
+
+
+def size_or_none(value: object) -> int:
+    """Return bytes: of what `size` takes, and 0 or empty text for none."""
+    number = _bytes(value)
+    if number < 0:
+        raise ValueError('must be bytes, or text like "64KiB", "10MB", "2GiB"; 0 is none')
+    return number
+
+
+def optional_duration(value: str) -> str:
+    """Accept a time; empty text is none."""
+    if value:
+        seconds_of(value)
+    return value
+
+
+def packable(value: str) -> str:
+    """Accept a way to compress whose module is installed."""
+    if value:
+        packer(value)
+    return value
 
 
 def one_or_several(value: object) -> object:
@@ -187,6 +212,7 @@ def readable(path: str) -> bytes:
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Size = Annotated[int, BeforeValidator(size)]
+OptionalSize = Annotated[int, BeforeValidator(size_or_none)]
 Text = Annotated[str, AfterValidator(text)]
 Word = Annotated[str, AfterValidator(word)]
 OptionalWord = Annotated[str, AfterValidator(optional_word)]

@@ -1,0 +1,70 @@
+"""The options that tell how a log's files are kept, checked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gatewaylog.sinks.amounts import seconds_of, size_of
+from gatewaylog.sinks.file import FileSink
+from gatewaylog.sinks.housekeeping import Housekeeper
+from gatewaylog.sinks.packing import FORMS, packer
+from gatewaylog.sinks.retention import Retention
+from gatewaylog.sinks.rotation import PERIODS, Rotation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from gatewaylog.sinks import Sink
+    from gatewaylog.sinks.housekeeping import Looks
+
+
+class Keeping:
+    """When a file is rotated, and what becomes of it then; options as those of AccessLog.
+
+    Raises ValueError for an option that can't be.
+    """
+
+    def __init__(
+        self, *, max_size: int | str, rotate: str, backups: int, keep: str, compress: str
+    ) -> None:
+        _one_of("rotate", rotate, PERIODS)
+        _one_of("compress", compress, FORMS)
+        if compress:
+            packer(compress)
+        size = max_size if isinstance(max_size, int) else _amount("max_size", max_size, size_of)
+        if size < 0 or backups < 0:
+            raise ValueError("max_size and backups: must not be under 0")
+        self.rotation = Rotation(max_size=size, every=rotate) if size or rotate else None
+        self.retention = Retention(
+            backups=backups, keep=_amount("keep", keep, seconds_of), compress=compress
+        )
+
+    @property
+    def _is_any(self) -> bool:
+        return self.rotation is not None or self.retention.is_any
+
+    def need_no_file(self) -> None:
+        """Raise ValueError where any option is of use for a file alone."""
+        if self._is_any:
+            raise ValueError("max_size, rotate, backups, keep, compress: need a log that is a file")
+
+    def housekeeper(self, log: Looks, sink: Sink) -> Housekeeper | None:
+        """Start what looks after the file, where that is needed."""
+        if self._is_any and isinstance(sink, FileSink):
+            return Housekeeper(log, sink, self.retention)
+        return None
+
+
+def _amount(option: str, text: str, read: Callable[[str], int]) -> int:
+    if not text:
+        return 0
+    try:
+        return read(text)
+    except ValueError as error:
+        raise ValueError(f"{option}: {error}") from None
+
+
+def _one_of(option: str, value: str, allowed: Iterable[str]) -> None:
+    if value not in allowed:
+        shown = ", ".join(one or '""' for one in allowed)
+        raise ValueError(f"{option}: {value!r} is not one of {shown}")
