@@ -60,13 +60,14 @@ REPORTS = {
         f" {_RATE} | sort -calls, API"
         " | table API, calls, errors, failed, auth, fault, p50, p95, p99, in, out",
         _UNITS,
-        ("out", "fault", "auth", "in", "p50"),
+        ("fault", "auth", "p50", "out", "in"),
     ),
     "errors": Report(
         "Errors, by count",
         "Event=ERROR | fillnull value=- ErrorSource, ERROR_CODE, ERROR_MESSAGE | stats count,"
         " dc(API) as apis, dc(RemoteIP) as clients, max(_time) as last"
         f" by ErrorSource, ERROR_CODE, ERROR_MESSAGE | sort -count {_LAST}",
+        spare=("last", "apis"),
     ),
     "unmatched": Report(
         "URLs that no API matched",
@@ -93,13 +94,14 @@ REPORTS = {
         f" | rename DurationMs as ms, BackendMs as backend, StatusCode as status, {_REQUEST}"
         " | table _time, ms, backend, status, API, method, URL",
         _UNITS,
-        ("backend",),
+        ("method", "backend"),
     ),
     "auth-failures": Report(
         "Refused credentials",
         "ErrorSource=_auth_failure_handler_ | fillnull value=- API, RemoteIP, ERROR_MESSAGE"
         " | stats count, max(_time) as last by API, RemoteIP, ERROR_CODE, ERROR_MESSAGE"
         f" | sort -count, API {_LAST}",
+        spare=("ERROR_CODE", "last"),
     ),
 }
 # What fails, why, for whom; then where it goes wrong before any API, and what takes long.

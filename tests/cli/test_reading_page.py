@@ -43,4 +43,5 @@ def test_an_example_gives_what_stands_there(command: str, output: str, tmp_path:
 
 def test_every_report_and_output_is_on_the_page() -> None:
     assert set(REPORTS) <= set(re.findall(r"^\| `([\w-]+)` \|", PAGE, re.MULTILINE))
+    assert all(f"\n{report.query}\n" in PAGE for report in REPORTS.values())
     assert all(f"`{output}`" in PAGE or f" {output}`" in PAGE for output in OUTPUTS)

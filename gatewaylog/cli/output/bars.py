@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gatewaylog.cli.output.cells import cell
 from gatewaylog.cli.output.colours import COLOURS, fillings, shortened
+from gatewaylog.cli.output.widths import padded, width_of
 from gatewaylog.cli.terminal import painted, printable
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def _lines(drawing: Drawing, screen: Screen) -> Iterator[str]:
     stacks = list(zip(*drawing.series.values(), strict=True))
     totals = [sum(max(0, number) for number in stack) for stack in stacks]
     told = [cell("", total) for total in totals]
-    names = min(max(map(len, drawing.labels), default=0), screen.width * 2 // 5)
+    names = min(max(map(width_of, drawing.labels), default=0), screen.width * 2 // 5)
     around = names + max(map(len, told), default=0) + 4
     room = max(1, screen.width - around - len(stacks[0]))  # each part may be rounded up by one
     most = max(totals, default=0) or 1
@@ -39,7 +40,7 @@ def _lines(drawing: Drawing, screen: Screen) -> Iterator[str]:
             else fills[at % len(fills)] * length
             for at, length in enumerate(_lengths(stack, most, room))
         )
-        yield f"{shortened(label, names, screen):<{names}}  {bar} {total}".rstrip()
+        yield f"{padded(shortened(label, names, screen), names)}  {bar} {total}".rstrip()
     if len(drawing.series) > 1:
         yield ""
         yield from _legend(list(drawing.series), screen)
@@ -57,10 +58,10 @@ def _legend(names: list[str], screen: Screen) -> Iterator[str]:
     fills, line, width = fillings(screen), "", 0
     for at, name in enumerate(names):
         text = shortened(printable(name), screen.width - 4, screen)
-        if width and width + len(text) + 4 > screen.width:
+        if width and width + width_of(text) + 4 > screen.width:
             yield line.rstrip()
             line, width = "", 0
         mark = fills[at % len(fills)]
         shown = painted(mark, COLOURS[at % len(COLOURS)]) if screen.colour else mark
-        line, width = f"{line}{shown} {text}  ", width + len(text) + 4
+        line, width = f"{line}{shown} {text}  ", width + width_of(text) + 4
     yield line.rstrip()

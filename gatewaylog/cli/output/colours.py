@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gatewaylog.cli.output.widths import cut, width_of
+
 if TYPE_CHECKING:
     from gatewaylog.cli.output.screen import Screen
     from gatewaylog.cli.terminal import Colour
@@ -21,7 +23,7 @@ def fillings(screen: Screen) -> str:
 
 def shortened(text: str, width: int, screen: Screen) -> str:
     """Return `text`, or its begin and a mark that something is left out."""
-    if len(text) <= width:
+    if width_of(text) <= width:
         return text
     mark = "…" if screen.knows("…") else "~"
-    return text[: max(0, width - 1)] + mark
+    return cut(text, max(0, width - 1)) + mark

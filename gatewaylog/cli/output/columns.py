@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from gatewaylog.cli.output.cells import cell
 from gatewaylog.cli.output.colours import COLOURS, shortened
+from gatewaylog.cli.output.ticks import labels_of, round_above
+from gatewaylog.cli.output.widths import padded, width_of
 from gatewaylog.cli.terminal import painted, printable
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 _EIGHTHS, _ASCII = " ▁▂▃▄▅▆▇█", " _.:-=+*#"
 _ALONE, _AMONG = 8, 2  # lines of a band
 _WIDEST = 6  # characters of a column
-_DAY = 86_400
 
 
 def draw(drawing: Drawing, screen: Screen) -> None:
@@ -31,10 +31,10 @@ def draw(drawing: Drawing, screen: Screen) -> None:
 
 
 def _lines(drawing: Drawing, screen: Screen) -> Iterator[str]:
-    highest = max(max(numbers) for numbers in drawing.series.values())
+    highest = round_above(max(max(numbers) for numbers in drawing.series.values()))
     totals = _totals(drawing)
     frame = _Frame(
-        names=min(max(len(printable(name)) for name in drawing.series), screen.width // 3),
+        names=min(max(width_of(printable(name)) for name in drawing.series), screen.width // 3),
         scale=cell("", highest),
         height=_ALONE if len(drawing.series) == 1 else _AMONG,
         screen=screen,
@@ -81,7 +81,7 @@ class _Frame:
         for level, text in enumerate(band):
             last = level == self.height - 1
             top = "0" if last else (self.scale if level == 0 else "")
-            before = f"{label if last else '':<{self.names}} {top:>{len(self.scale)}} {edge}"
+            before = f"{padded(label if last else '', self.names)} {top:>{len(self.scale)}} {edge}"
             shown = painted(text, colour if self.screen.colour else None)
             yield f"{before}{shown} {total if last else ''}".rstrip()
 
@@ -104,35 +104,15 @@ def _band(
 
 
 def _axis(moments: Sequence[float], width: int, indent: int, screen: Screen) -> Iterator[str]:
-    """Yield the line of ticks and that of times, the first and then as many as have room."""
-    form = _form(moments)
-    labels = [_local(moment).strftime(form) for moment in moments]
-    every = -(-(max(map(len, labels)) + 2) // width)
+    """Yield the line of ticks and that of times, at as many round times as have room."""
+    labels = labels_of(moments, width)
     tick, rule = ("┬", "─") if screen.knows("┬─") else ("+", "-")
     corner = "└" if screen.knows("└") else "+"
     ticks = "".join(
-        (rule if at % every else tick) + rule * (width - 1) for at in range(len(moments))
+        (tick if at in labels else rule) + rule * (width - 1) for at in range(len(moments))
     )
     yield f"{'':{indent - 1}}{corner}{ticks}"
-    shown = [labels[at].ljust(every * width) for at in range(0, len(moments), every)]
-    yield f"{'':{indent}}{''.join(shown)}".rstrip()
-
-
-def _local(moment: float) -> datetime:
-    try:
-        return datetime.fromtimestamp(moment, UTC).astimezone()
-    except (ValueError, OverflowError, OSError):
-        return datetime.min.replace(tzinfo=UTC)
-
-
-def _form(moments: Sequence[float]) -> str:
-    """Return how times are written: only as much of them as differs."""
-    first, last = _local(moments[0]), _local(moments[-1])
-    step = moments[1] - moments[0] if len(moments) > 1 else 0
-    if step >= _DAY * 28:
-        return "%Y-%m"
-    if step >= _DAY:
-        return "%Y-%m-%d" if first.year != last.year else "%m-%d"
-    if first.date() != last.date():
-        return "%m-%d %H:%M"
-    return "%H:%M:%S" if step < 60 else "%H:%M"
+    shown = ""
+    for at, label in labels.items():
+        shown += " " * (at * width - len(shown)) + label
+    yield f"{'':{indent}}{shown}".rstrip()

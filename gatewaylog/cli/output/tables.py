@@ -5,11 +5,13 @@ Many rows are shown in pages, each with its head, so that a table of millions be
 
 from __future__ import annotations
 
+import re
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from gatewaylog.cli.output.cells import cell
 from gatewaylog.cli.output.lines import shown
+from gatewaylog.cli.output.widths import padded, width_of
 from gatewaylog.cli.terminal import painted, printable
 from gatewaylog.notices import notice
 from gatewaylog.search.values import number_of
@@ -27,7 +29,8 @@ if TYPE_CHECKING:
     Page = Sequence[Record]
 
 _PAGE = 500  # rows
-_NARROW = 14  # columns that a text may be folded to
+_NARROW, _EASY = 14, 30  # columns that a text may be folded to, and without being hard to read
+_STAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:.]{8,15}|")
 _NO_RESULT = "no results"
 
 
@@ -74,23 +77,26 @@ def _rich(
     console = Console(width=screen.width, no_color=not screen.colour, highlight=False)
 
     def put(columns: Sequence[str], page: Page) -> None:
-        table, left = _rich_table(columns, page, screen, units), list(spare)
-        while table is None and left:
-            columns = [name for name in columns if name != left[-1]]
-            left.pop()
-            table = _rich_table(columns, page, screen, units)
-        if table is None:
-            _put_blocks(columns, page, screen, units)
-            return
-        console.print(table)
-        if without := ", ".join(spare[len(left) :]):
-            print(painted(f"no room for {without}", "dim" if screen.colour else None))
+        for kept in range(len(spare), -1, -1):
+            shown = [name for name in columns if name not in spare[kept:]]
+            easy = _EASY if kept else _NARROW
+            if table := _rich_table(shown, page, screen, units, narrow=easy):
+                console.print(table)
+                _tell_left_out(spare[kept:], screen)
+                return
+        _put_blocks(columns, page, screen, units)
 
     return put
 
 
+def _tell_left_out(names: Sequence[str], screen: Screen) -> None:
+    if names:
+        text = f"no room for {', '.join(names)}"
+        print(painted(text, "dim" if screen.colour else None))
+
+
 def _rich_table(
-    columns: Sequence[str], page: Page, screen: Screen, units: Mapping[str, str]
+    columns: Sequence[str], page: Page, screen: Screen, units: Mapping[str, str], *, narrow: int
 ) -> Table | None:
     """Return a page as rich's table, None where it is too wide for one."""
     from rich.box import ASCII2, SIMPLE_HEAD
@@ -98,9 +104,10 @@ def _rich_table(
     from rich.text import Text
 
     cells = _cells(columns, page, units)
-    firm = [name == "_time" or _is_right(name, page) for name in columns]
+    right = [name != "_time" and _is_right(name, page) for name in columns]
     least = [
-        _least(name, [row[at] for row in cells], firm=firm[at]) for at, name in enumerate(columns)
+        _least(name, [row[at] for row in cells], 0 if right[at] else narrow)
+        for at, name in enumerate(columns)
     ]
     if sum(least) + 2 * len(columns) > screen.width:
         return None
@@ -109,17 +116,20 @@ def _rich_table(
     # Two spaces between columns: the box's own one, and one on the right of each.
     table = Table(box=box, padding=(0, 1, 0, 0), header_style=bold, show_edge=False)
     for at, name in enumerate(columns):
-        right: JustifyMethod = "right" if name != "_time" and firm[at] else "left"
-        table.add_column(Text(printable(name)), justify=right, overflow="fold", min_width=least[at])
+        side: JustifyMethod = "right" if right[at] else "left"
+        table.add_column(Text(printable(name)), justify=side, overflow="fold", min_width=least[at])
     for row in cells:
         table.add_row(*map(Text, row))
     return table
 
 
-def _least(name: str, cells: Sequence[str], *, firm: bool) -> int:
-    """Return how narrow a column may be: numbers and times are not folded, nor is any head."""
-    longest = max(map(len, cells), default=0)
-    return max(len(printable(name)), longest if firm else min(longest, _NARROW))
+def _least(name: str, cells: Sequence[str], narrow: int) -> int:
+    """Return how narrow a column may be: texts may be folded to `narrow` columns; times are not,
+    nor are numbers (0) and heads.
+    """
+    longest = max(map(width_of, cells), default=0)
+    firm = not narrow or all(map(_STAMP.fullmatch, cells))
+    return max(width_of(printable(name)), longest if firm else min(longest, narrow))
 
 
 def _cells(columns: Sequence[str], page: Page, units: Mapping[str, str]) -> list[list[str]]:
@@ -130,11 +140,11 @@ def _put_blocks(
     columns: Sequence[str], page: Page, screen: Screen, units: Mapping[str, str]
 ) -> None:
     """Print a line for each field, where a line for each row has no room."""
-    width = max(len(printable(name)) for name in columns)
+    width = max(width_of(printable(name)) for name in columns)
     for row in page:
         for name in columns:
             if name in row:
-                head = painted(f"{printable(name):<{width}}", "bold" if screen.colour else None)
+                head = painted(padded(printable(name), width), "bold" if screen.colour else None)
                 text = cell(name, row[name], units.get(name, ""))
                 print(f"{head}  {text}")
         print()
@@ -144,14 +154,14 @@ def _put_plain(columns: Sequence[str], page: Page, units: Mapping[str, str]) -> 
     cells = [[text.split("\n") for text in row] for row in _cells(columns, page, units)]
     heads = [printable(name) for name in columns]
     widths = [
-        max(len(head), *(len(text) for row in cells for text in row[at]))
+        max(width_of(head), *(width_of(text) for row in cells for text in row[at]))
         for at, head in enumerate(heads)
     ]
     right = [name != "_time" and _is_right(name, page) for name in columns]
 
     def line(texts: Sequence[str]) -> str:
         return "  ".join(
-            text.rjust(width) if is_right else text.ljust(width)
+            padded(text, width, right=is_right)
             for text, width, is_right in zip(texts, widths, right, strict=True)
         ).rstrip()
 
