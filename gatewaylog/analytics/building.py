@@ -19,20 +19,27 @@ from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
 from gatewaylog.analytics import contents, folders
-from gatewaylog.analytics.duck import connected
+from gatewaylog.analytics.duck import asked
 from gatewaylog.analytics.schema import COLUMNS, VERSION
-from gatewaylog.analytics.segments import Segment, listed, opened, remember, seen_in, verified
+from gatewaylog.analytics.segments import (
+    Segment,
+    identity_text,
+    listed,
+    opened,
+    remember,
+    seen_in,
+    verified,
+)
 from gatewaylog.analytics.table import Table
 from gatewaylog.exceptions import ReaderError
-from gatewaylog.reader import blocks_between, blocks_of, shares_of
-from gatewaylog.reader.sources import identity_of
+from gatewaylog.reader import Source, blocks_between, blocks_of, shares_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from gatewaylog.analytics.segments import OpenLog
-    from gatewaylog.reader import Block, Source
+    from gatewaylog.reader import Block
 
 SIZE = 64 * 1024 * 1024  # bytes of a log that a segment holds
 _ROWS = 20480  # of a row group: one is a processor's work
@@ -173,7 +180,7 @@ def _written(blocks: Iterable[Block], folder: Path) -> Path:
             for block in blocks:
                 file.write(table.rows(block))
         os.close(_created(new))  # with its mode
-        connected().execute(_statement(new, table.letters), {"rows": str(rows)})
+        asked(_statement(new, table.letters), {"rows": str(rows)})
     finally:
         rows.unlink(missing_ok=True)
     return new
@@ -207,11 +214,20 @@ def _named(
 
 def _forget(log: OpenLog, root: Path) -> None:
     """Remove the caches of logs that are no longer in the log's folder."""
-    there = set()
-    with os.scandir(log.path.parent) as entries:
-        for entry in entries:
-            with suppress(OSError):
-                there.add(":".join(map(str, identity_of(entry.stat()))))
-    for folder in (root / VERSION).iterdir():
-        if folder.name != log.name and not there & seen_in(folder).keys():
+    others = [folder for folder in (root / VERSION).iterdir() if folder.name != log.name]
+    seen = {identity for folder in others for identity in seen_in(folder)}
+    names = set(_names_of(log.path.parent, seen)) if seen else set()
+    for folder in others:
+        if folder.name not in names:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _names_of(folder: Path, seen: set[str]) -> Iterator[str | None]:
+    """Yield what the files in a folder are known by of which there has been a cache. An inode
+    alone may be another file's by now.
+    """
+    for path in folder.iterdir():
+        with suppress(OSError, ReaderError):
+            if path.is_file() and identity_text(path.stat()) in seen:
+                with opened(Source(str(path))) as log:
+                    yield log.name if log else None

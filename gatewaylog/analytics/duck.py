@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from gatewaylog.exceptions import GatewaylogError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import duckdb
 
 _MEMORY = "512MB"  # more than a part's rows take; what needs more is left to our own engine
@@ -25,8 +27,15 @@ def is_installed() -> bool:
     return importlib.util.find_spec("duckdb") is not None
 
 
+def asked(statement: str, values: Mapping[str, object] | None = None) -> duckdb.DuckDBPyConnection:
+    """Execute a statement; return what its rows are fetched from. Raises ExtraMissing."""
+    cursor = _connected().cursor()
+    cursor.execute("SET enable_progress_bar = false")  # on standard output, and of each cursor
+    return cursor.execute(statement, dict(values or {}))
+
+
 @lru_cache(maxsize=1)
-def connected() -> duckdb.DuckDBPyConnection:
+def _connected() -> duckdb.DuckDBPyConnection:
     """Return this process's connection. Raises ExtraMissing.
 
     A process of several that share a search computes on one processor, any other on all.
@@ -43,7 +52,6 @@ def connected() -> duckdb.DuckDBPyConnection:
             "memory_limit": _MEMORY,
             "temp_directory": "",  # what does not fit is not spilled into the current folder
             "preserve_insertion_order": "false",
-            "enable_progress_bar": "false",
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
         }

@@ -118,7 +118,7 @@ def verified(log: OpenLog, root: Path) -> list[Segment]:
         return []
     chain = _chain(log, listed(folder))
     seen = seen_in(folder)
-    before = seen.get(_identity(log))
+    before = seen.get(identity_text(log.status))
     grown = before is not None and before[0] < log.mark[0]
     if chain and before != log.mark and not grown:
         chain = list(_unchanged(log, chain))
@@ -194,8 +194,8 @@ def _is_mark(mark: object) -> bool:
 def remember(log: OpenLog, folder: Path) -> None:
     """Keep that the folder's segments are of this file as it is."""
     seen = seen_in(folder)
-    seen.pop(_identity(log), None)
-    seen = dict([*seen.items(), (_identity(log), log.mark)][-_MOST_SEEN:])
+    seen.pop(identity_text(log.status), None)
+    seen = dict([*seen.items(), (identity_text(log.status), log.mark)][-_MOST_SEEN:])
     new = folder / f"{folders.TEMPORARY}{os.getpid()}-{_SEEN}"
     with suppress(OSError):
         fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
@@ -204,6 +204,6 @@ def remember(log: OpenLog, folder: Path) -> None:
         new.replace(folder / _SEEN)
 
 
-def _identity(log: OpenLog) -> str:
-    device, inode = identity_of(log.status)
-    return f"{device}:{inode}"
+def identity_text(status: os.stat_result) -> str:
+    """Return what a file is remembered by."""
+    return ":".join(map(str, identity_of(status)))

@@ -7,7 +7,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from gatewaylog.analytics.conditions import Parameters, holding_words, of_fields, words_of
-from gatewaylog.analytics.duck import connected
+from gatewaylog.analytics.duck import asked
 from gatewaylog.analytics.schema import FIELDS, quoted
 from gatewaylog.analytics.words import holding
 from gatewaylog.events import LAYOUT_NAMED
@@ -82,8 +82,8 @@ class Selection:
     def lines(self, at_once: int, *, all_of_them: bool) -> Iterator[list[bytes]]:
         """Yield the lines that were not taken apart: all, or those that could not be read."""
         where = "_head IS NULL" if all_of_them else "_time IS NULL"
-        asked = connected().cursor().execute(self._statement("_raw", where))
-        while rows := asked.fetchmany(at_once):
+        found = asked(self._statement("_raw", where))
+        while rows := found.fetchmany(at_once):
             yield [bytes(line) for (line,) in rows]
 
     def counted(self, counted: Counted, where: Where) -> Iterator[Rows]:
@@ -95,8 +95,8 @@ class Selection:
         if counted.time:
             # Buckets of time are found in order, as in a log, in a third of the time.
             statement += f" ORDER BY {counted.keys}"
-        asked = connected().cursor().execute(statement, where.parameters.values)
-        while rows := asked.fetchmany(_AT_ONCE):
+        found = asked(statement, where.parameters.values)
+        while rows := found.fetchmany(_AT_ONCE):
             yield rows
 
     def holding(self, pieces: Collection[str], held: str) -> Iterator[tuple[str, str]]:
@@ -121,7 +121,7 @@ class Selection:
         return found
 
     def _rows(self, statement: str, values: dict[str, object] | None = None) -> Rows:
-        found: Rows = connected().cursor().execute(statement, values or {}).fetchall()
+        found: Rows = asked(statement, values).fetchall()
         return found
 
     def _statement(self, columns: str, where: str = "true") -> str:
