@@ -179,6 +179,7 @@ class _Sight:
     """
 
     __slots__ = (
+        "_alike",
         "_measure",
         "counts",
         "groups",
@@ -203,6 +204,7 @@ class _Sight:
         fields = [places[name] for name in (*measures, *self.told)]
         beside = (*(stamp if self.timed else ()), *fields)
         self._measure = itemgetter(*(0, 0, *beside)) if beside else None
+        self._alike = not key and self.names in ([], ["Event"])
         self.measured = 0  # how many rows the groups have
         self.counts: Counter[Values] = Counter()
         self.groups: defaultdict[Values, list[Values]] = defaultdict(list)
@@ -214,6 +216,9 @@ class _Sight:
             return
         self.measured += len(rows)
         groups = self.groups
+        if self._alike and rows:
+            groups[self.key(rows[0])] += map(self._measure, rows)
+            return
         for key, values in zip(map(self.key, rows), map(self._measure, rows), strict=True):
             groups[key].append(values)
 
@@ -242,9 +247,10 @@ def numbers_of(values: Sequence[bytes]) -> Sequence[Number]:
         read = (number_of_text(value.decode()) for value in values)
         numbers = [number for number in read if number is not None]
         return list(map(float, numbers)) if any(map(_is_float, numbers)) else numbers
-    if any(b"." in value for value in values):
+    try:
+        return list(map(int, values))
+    except ValueError:  # one has a fraction
         return list(map(float, values))
-    return list(map(int, values))
 
 
 def _rank(value: bytes) -> float:
