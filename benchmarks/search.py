@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -43,14 +44,18 @@ _GOACCESS = (
 
 
 class Run(NamedTuple):
-    """How long a command took, in seconds, and the private bytes of it and its children."""
+    """How long a command took, in seconds, its CPU time (that of its children included), and the
+    private bytes of it and its children.
+    """
 
     took: float
+    cpu: float
     memory: int
     output: str
 
 
 def run(command: list[str], **environment: str) -> Run:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     began = time.perf_counter()
     program = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=os.environ | environment
@@ -61,7 +66,9 @@ def run(command: list[str], **environment: str) -> Run:
     output, _ = program.communicate()
     took = time.perf_counter() - began
     watch.join()
-    return Run(took, peak[0], output.decode(errors="replace"))
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Run(took, cpu, peak[0], output.decode(errors="replace"))
 
 
 def _watch(program: subprocess.Popen[bytes], peak: list[int]) -> None:
@@ -92,7 +99,10 @@ def best(command: list[str], rounds: int, **environment: str) -> Run:
 
 def told(name: str, one: Run, other: Run | None = None, against: str = "") -> None:
     ratio = f"{one.took / other.took:8.2f} × {against}" if other else ""
-    print(f"{name:76}{one.took:8.2f} s {one.memory / 1e6:7.0f} MB {ratio}", flush=True)
+    print(
+        f"{name:76}{one.took:8.2f} s {one.cpu:8.2f} CPU-s {one.memory / 1e6:7.0f} MB {ratio}",
+        flush=True,
+    )
 
 
 def main() -> None:
@@ -127,6 +137,9 @@ def measure(path: str, folder: Path, rounds: int) -> None:
         command = [sys.executable, "-m", "gatewaylog", "search", query, path]
         other, against = (grep, "grep") if query == FILTER else (loaded, "lnav's load")
         told(query[:75], best(command, rounds), other, against)
+    for names in ([], ["apis"], ["slow"]):
+        command = [sys.executable, "-m", "gatewaylog", "report", *names, path]
+        told(" ".join(["report", *names]), best(command, rounds), loaded, "lnav's load")
 
 
 if __name__ == "__main__":
