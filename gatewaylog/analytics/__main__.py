@@ -1,4 +1,4 @@
-"""`python -m gatewaylog.analytics LOG…`: makes the caches of logs; see `background`."""
+"""`python -m gatewaylog.analytics [--yielding] LOG…` makes the caches of logs: `background`."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from gatewaylog.exceptions import ReaderError
 from gatewaylog.notices import notice
 from gatewaylog.reader import Source
 
-_NICE = 19  # the least of all
+YIELDING = "--yielding"  # the processor, to whoever else wants it
+_NICE = 10
 
 
 def main(paths: list[str]) -> int:
     """Make them, one after the other; return the exit status: 1 where one could not be made."""
-    os.nice(_NICE)
+    if paths[:1] == [YIELDING]:
+        os.nice(_NICE)
+        del paths[0]
     done = True
     for path in paths:
         try:

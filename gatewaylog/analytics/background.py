@@ -31,7 +31,7 @@ def start(sources: Iterable[Source]) -> subprocess.Popen[bytes] | None:
         return None
     # -P: the current folder, which may be anyone's, is no place to import from.
     return subprocess.Popen(  # noqa: S603 - each path is a word of its own
-        [sys.executable, "-P", "-m", "gatewaylog.analytics", *paths],
+        [sys.executable, "-P", "-m", "gatewaylog.analytics", "--yielding", *paths],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -27,15 +27,20 @@ def is_installed() -> bool:
     return importlib.util.find_spec("duckdb") is not None
 
 
-def asked(statement: str, values: Mapping[str, object] | None = None) -> duckdb.DuckDBPyConnection:
-    """Execute a statement; return what its rows are fetched from. Raises ExtraMissing."""
-    cursor = _connected().cursor()
+def asked(
+    statement: str, values: Mapping[str, object] | None = None, *, ordered: bool = False
+) -> duckdb.DuckDBPyConnection:
+    """Execute a statement; return what its rows are fetched from. Raises ExtraMissing.
+
+    `ordered`: what is written has the order of what is read, which takes longer.
+    """
+    cursor = _connected(ordered=ordered).cursor()
     cursor.execute("SET enable_progress_bar = false")  # on standard output, and of each cursor
     return cursor.execute(statement, dict(values or {}))
 
 
-@lru_cache(maxsize=1)
-def _connected() -> duckdb.DuckDBPyConnection:
+@lru_cache(maxsize=2)
+def _connected(*, ordered: bool) -> duckdb.DuckDBPyConnection:
     """Return this process's connection. Raises ExtraMissing.
 
     A process of several that share a search computes on one processor, any other on all.
@@ -51,7 +56,7 @@ def _connected() -> duckdb.DuckDBPyConnection:
             "threads": str((os.cpu_count() or 1) if alone else 1),
             "memory_limit": _MEMORY,
             "temp_directory": "",  # what does not fit is not spilled into the current folder
-            "preserve_insertion_order": "false",
+            "preserve_insertion_order": str(ordered),
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
         }
