@@ -41,6 +41,7 @@ class Feed:
         self._span = span
         self._closing = contextlib.ExitStack()
         self._pipes: list[Pipe] = []
+        self._grows = False  # something that may get more lines for ever
         self._follower: Follower | None = None
         self._sources: list[Source] = []
         self._logs = logs
@@ -61,6 +62,7 @@ class Feed:
         pipes = [path for path in paths if _is_pipe(path)]
         self._pipes = [opened.enter_context(Pipe(path)) for path in pipes]
         growing = [path for path in paths if path not in pipes and not _is_packed(path)]
+        self._grows = bool(growing)
         self._follower = opened.enter_context(Follower(growing))
 
     def _found(self, *, waits: bool) -> list[Source]:
@@ -93,7 +95,7 @@ class Feed:
         """Yield lines as they come, and None after each look.
 
         It ends with Ctrl-C, of which a second one is KeyboardInterrupt, when all pipes have ended
-        and there are no files, or when nobody reads standard output any more.
+        and nothing else may grow, or when nobody reads standard output any more.
         """
         gone = _reader_of_output()
         with _interrupts() as stopped:
@@ -104,9 +106,7 @@ class Feed:
                 yield from self._poll()
 
     def _is_over(self) -> bool:
-        if self._follower is not None and self._follower.places:
-            return False
-        return bool(self._pipes) and all(pipe.ended for pipe in self._pipes)
+        return not self._grows and all(pipe.ended for pipe in self._pipes)
 
     def _poll(self) -> Iterable[Entry]:
         for pipe in self._pipes:
@@ -157,8 +157,8 @@ def _is_there(path: str) -> bool:
     try:
         find(path)
     except ReaderError:
-        if Path(path).exists() and not Path(path).is_dir():
-            raise
+        if _is_packed(path) or (Path(path).exists() and not Path(path).is_dir()):
+            raise  # nothing to be waited for
         notice(f"{printable(path)}: not there yet, waiting for it")
         return False
     return True

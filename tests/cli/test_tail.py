@@ -426,6 +426,30 @@ def test_raw_is_the_lines_themselves(tmp_path: Path) -> None:
     assert done.stdout == "".join(log.read_text().splitlines(keepends=True)[-2:])
 
 
+def test_raw_lines_are_followed_and_bounded_in_time_as_well(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    lines = [dated(event, at) for at, event in enumerate(numbered(4))]
+    log.write_bytes(b"".join(lines[:3]))
+    shown = gatewaylog("tail", "--raw", "--since", "1700000001", str(log)).stdout
+    assert shown.encode() == b"".join(lines[1:3])
+    with started("tail", "--raw", "-f", "-n", "1", "NOT RequestInURL=*/2", str(log)) as running:
+        running.reads("/echo/1")
+        with log.open("ab") as file:
+            file.write(lines[2] + lines[3])
+        running.reads("/echo/3")
+        assert running.stopped_by(signal.SIGINT) == 0
+    assert running.seen == lines[1] + lines[3]
+
+
+def test_what_is_packed_gets_no_more_lines_so_that_f_ends_behind_it(tmp_path: Path) -> None:
+    packed = tmp_path / "log.gz"
+    done = gatewaylog("tail", "-f", str(packed))
+    assert (done.returncode, "No such file" in said_once(done)) == (2, True)
+    packed.write_bytes(gzip.compress(dated(ERROR, 0)))
+    done = gatewaylog("tail", "-f", str(packed))
+    assert (done.returncode, urls(done.stdout), done.stderr) == (0, ["/nowhere"], "")
+
+
 def test_the_log_of_the_configuration_is_the_usual_one(tmp_path: Path) -> None:
     written(tmp_path / "own.log", ERROR)
     (tmp_path / "gateway.toml").write_text('[log]\npath = "own.log"\n')
