@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110 §5.6.2: a header's name
 _SHORTEST_VALUE = 64  # the ids that link events are 45 characters, and must stay whole
+ON_FULL = ("drop", "block", "refuse")
+DURABILITIES = ("kernel", "disk")
 _NO_WORD = re.compile("[^A-Za-z0-9_]")
 # Header lines that carry credentials are never written, whatever `request_headers` names.
 CREDENTIAL_HEADERS = frozenset(
@@ -56,6 +58,8 @@ class LogOptions(TypedDict, total=False):
     backups: int
     keep: str
     compress: str
+    on_full: str
+    durability: str
     clock: Clock
 
 
@@ -69,7 +73,9 @@ class AccessLog:
     `pseudonym_key`. A file is rotated at `max_size` (bytes, or text like "10MB") and by `rotate`
     ("hourly", "daily", "weekly", "monthly"); of those that were rotated the newest `backups` are
     kept (0: all), for a time like "90d" (`keep`, "": for ever), packed as "gz" or "zst"
-    (`compress`).
+    (`compress`). Where an INCOMING_REQUEST can't be written, its call goes on ("drop"), waits
+    ("block") or is answered 503 ("refuse": `on_full`). With the `durability` "disk" it waits until
+    that is on the disk.
 
     Raises ValueError for an option that can't be, LogError for a file that can't be opened.
     """
@@ -94,6 +100,8 @@ class AccessLog:
         backups: int = 0,
         keep: str = "",
         compress: str = "",
+        on_full: str = "drop",
+        durability: str = "kernel",
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         _one_of("format", format, FORMATS)
@@ -116,10 +124,21 @@ class AccessLog:
         )
         self._pseudonymous = _pseudonymous(pseudonyms, pseudonym_key)
         self._format = FORMATS[format](options)
+        _one_of("on_full", on_full, ON_FULL)
+        _one_of("durability", durability, DURABILITIES)
+        self.on_full = on_full
         keeping = Keeping(
-            max_size=max_size, rotate=rotate, backups=backups, keep=keep, compress=compress
+            max_size=max_size,
+            rotate=rotate,
+            backups=backups,
+            keep=keep,
+            compress=compress,
+            durable=durability == "disk",
         )
         self._writer = Writer(_sink(log, keeping), self._format, clock)
+        self.disk = keeping.disk(self.sink)
+        self.is_strict = on_full != "drop" or self.disk is not None
+        self.closed = False
         # Begun and not ended. Some servers end with calls that they never finish nor cancel.
         self.unfinished: set[Exchange] = set()
         renew_after_fork(self._forked)
@@ -169,6 +188,8 @@ class AccessLog:
     def look(self) -> None:
         """Do what is due though no event comes: to be called each second by who has a clock."""
         self._writer.look()
+        if self.disk is not None:
+            self.disk.ask(bool)
 
     def reopen(self) -> None:
         """Open the log's file again by its name, as after a rotation from outside."""
@@ -176,14 +197,17 @@ class AccessLog:
 
     def close(self) -> None:
         """Close the log; what was lost is told on standard error."""
+        self.closed = True
         if self._housekeeper is not None:
             self._housekeeper.stop()
+        if self.disk is not None:
+            self.disk.stop()
         self._writer.close()
 
 
 def _sink(log: str | os.PathLike[str] | Sink, keeping: Keeping) -> Sink:
     if log != "-" and isinstance(log, (str, os.PathLike)):
-        return FileSink(log, rotation=keeping.rotation)
+        return FileSink(log, rotation=keeping.rotation, durable=keeping.durable)
     keeping.need_no_file()
     return StreamSink() if isinstance(log, (str, os.PathLike)) else log
 

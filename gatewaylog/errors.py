@@ -50,6 +50,7 @@ PROTOCOL_VIOLATION = _failure(FAULT, 101506, 502, "Protocol violation by the bac
 SEND_ERROR = _failure(FAULT, 101500, 502, "Error in Sender")
 SUSPENDED = _failure(FAULT, 303001, 503, "Endpoint suspended")
 SHUTTING_DOWN = _failure(FAULT, 101507, 503, "Gateway shutting down")
+LOG_UNAVAILABLE = _failure(FAULT, 101599, 503, "Log unavailable")
 INTERNAL_ERROR = _failure(FAULT, 500, 500, "Internal Server Error")
 
 INVALID_CREDENTIALS = _failure(AUTH, 900901, 401, "Invalid Credentials")

@@ -75,6 +75,9 @@ class Exchange:
     bytes_in = 0
     bytes_out = 0
     ended = False
+    is_written = True  # its INCOMING_REQUEST, where it has one
+    held = False  # it must not go on before `gatewaylog.admission` lets it
+    _unwritten: IncomingRequest | None = None
     _verbosity: Verbosity = "events"
     _token_ref: str | None = None
     _out_url: str | None = None
@@ -179,22 +182,47 @@ class Exchange:
             return
         self.message_id = self._log.clock.new_id()
         self._log.unfinished.add(self)
-        self._log.write(
-            _event(
-                IncomingRequest,
-                (
-                    self.message_id,
-                    api,
-                    self._url,
-                    self.method,
-                    self._user_agent,
-                    self._remote_ip,
-                    self._request_id,
-                    self._trace_id,
-                    self._extra,
-                ),
-            )
+        event = _event(
+            IncomingRequest,
+            (
+                self.message_id,
+                api,
+                self._url,
+                self.method,
+                self._user_agent,
+                self._remote_ip,
+                self._request_id,
+                self._trace_id,
+                self._extra,
+            ),
         )
+        log = self._log
+        self.is_written = log.write(event, final=log.on_full != "block")
+        if log.is_strict:
+            self._hold(event)
+
+    def _hold(self, event: IncomingRequest) -> None:
+        """Have the call wait for `gatewaylog.admission`, where it can't just go on."""
+        self.held = not self.is_written or self.log.disk is not None
+        if not self.is_written and self.log.on_full == "block":
+            self._unwritten = event
+
+    def write_held(self, *, final: bool = True) -> bool:
+        """Try again to write an INCOMING_REQUEST that had no room; say whether it is written now.
+
+        Where that fails the `final` time it is lost.
+        """
+        event = self._unwritten
+        if event is not None:
+            self.is_written = self._log.write(event, final=final)
+            if final or self.is_written:
+                self._unwritten = None
+        return self.is_written
+
+    @property
+    def log(self) -> AccessLog:
+        """Where its events go."""
+        return self._log
 
     def response_header(self) -> tuple[bytes, bytes] | None:
         """Return the header line that tells the client its MessageID, where that is wished."""
@@ -212,6 +240,8 @@ class Exchange:
             return
         self.ended = True
         self._log.unfinished.discard(self)
+        if self._unwritten is not None:
+            self.write_held()
         if outcome == "complete" and self.broke is not None:
             outcome = self.broke
         if outcome == "complete" and self.failure is None and self._rules is which_failure:

@@ -45,6 +45,7 @@ _DESCRIPTIONS = {
     errors.SEND_ERROR: "The request could not be sent to the back end.",
     errors.SUSPENDED: "No back end of this API takes calls just now.",
     errors.SHUTTING_DOWN: "The gateway is being stopped.",
+    errors.LOG_UNAVAILABLE: "The call can't be logged, and is not served without.",
     errors.INTERNAL_ERROR: "The gateway failed to handle this call.",
     errors.INVALID_CREDENTIALS: "Make sure that your credential is right and is still valid.",
     errors.MISSING_CREDENTIALS: "Send an API key in the header X-API-Key or ApiKey.",

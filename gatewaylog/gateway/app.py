@@ -13,6 +13,7 @@ import traceback
 from typing import TYPE_CHECKING, NamedTuple
 
 from gatewaylog import errors
+from gatewaylog.admission import admitted
 from gatewaylog.auth.api_keys import Refused
 from gatewaylog.gateway.answers import answer
 from gatewaylog.gateway.call import Call
@@ -120,6 +121,8 @@ class Gateway:
         route = self._route(call, target)
         api = route.api
         exchange.begin(api.label, api.verbosity)  # type: ignore[arg-type]  # checked by the config
+        if exchange.held:
+            await _admit(call)
         if framing is None or _is_unclear(call.method, target):
             raise Refusal(errors.UNROUTABLE)
         if api.blocked:
@@ -185,6 +188,14 @@ class Gateway:
             call.added,
             OWN_HEADERS if call.added else frozenset(),
         )
+
+
+async def _admit(call: Call) -> None:
+    """Wait for the log, as long as the client does."""
+    if call.connection is not None:
+        call.watch(None)
+    if not await admitted(call.exchange):
+        raise Refusal(errors.LOG_UNAVAILABLE)
 
 
 def _is_unclear(method: str, target: Target) -> bool:

@@ -135,4 +135,6 @@ def _opened(config: LogConfig, kind: type[AccessLog]) -> AccessLog:
         backups=config.backups,
         keep=config.keep,
         compress=config.compress,
+        on_full=config.on_full,
+        durability=config.durability,
     )

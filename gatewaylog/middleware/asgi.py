@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, Unpack
 from urllib.parse import quote
 
 from gatewaylog import errors
+from gatewaylog.admission import admitted
 from gatewaylog.exchange import running
 from gatewaylog.middleware.opening import Opening
+from gatewaylog.middleware.unavailable import refuse
 from gatewaylog.middleware.websocket import WebSocketWatch
 
 if TYPE_CHECKING:
@@ -86,7 +88,10 @@ class AccessLogMiddleware:
         outer = running.get()
         running.set(exchange)
         try:
-            await self.app(scope, watch.receive, watch.send)
+            if exchange.held and not await admitted(exchange):
+                await refuse(exchange, scope, watch.send)
+            else:
+                await self.app(scope, watch.receive, watch.send)
         except BaseException as error:
             exchange.end(exchange.broke or _ending(error, watch))
             raise

@@ -11,7 +11,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Unpack
 from urllib.parse import quote_from_bytes
 
+from gatewaylog.admission import admit
 from gatewaylog.middleware.opening import Headers, Opening
+from gatewaylog.middleware.unavailable import refused
 from gatewaylog.middleware.wsgi_answer import Answer
 from gatewaylog.middleware.wsgi_body import watched
 from gatewaylog.middleware.wsgi_file import FileWrapper
@@ -63,6 +65,8 @@ class AccessLogMiddleware:
         """Serve one request."""
         exchange = self._open(environ)
         answer = Answer(exchange, start_response)
+        if exchange.held and not admit(exchange):
+            return watched(answer.run(partial(refused, exchange, answer.start_response)), answer)
         files = _watch_files(environ, answer)
         _count_input(environ, exchange)
         result = answer.run(partial(self.app, environ, answer.start_response))

@@ -41,11 +41,20 @@ class FileSink:
     file, another owner's, or can't be opened.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, rotation: Rotation | None = None) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        rotation: Rotation | None = None,
+        durable: bool = False,
+    ) -> None:
         # Absolute, since the process may change its folder before the file is opened again.
         self.path = Path(path).absolute()
         self.name = str(self.path)
         self._rotation = rotation
+        self._durable = durable
+        self._left: list[int] = []  # files that were left and are not on the disk yet
+        self._is_new = True  # the folder's entry of the file is not on the disk yet
         self._broken = False  # the file ends in a part of a line
         # Reentrant: a finaliser that runs in the middle of one may end an exchange.
         self._mending = threading.RLock()
@@ -171,10 +180,34 @@ class FileSink:
                 if self._fd < 0:
                     self._fd = fresh
                 else:
+                    if self._durable:
+                        self._left.append(os.dup(self._fd))
                     os.dup2(fresh, self._fd, inheritable=False)
                     os.close(fresh)
                 self.identity = _identity(os.fstat(self._fd))
                 self._broken = False
+                self._is_new = True
+
+    def sync(self) -> str | None:
+        """Bring all that was written so far to the disk; return why that can't be.
+
+        A file that was left (renamed, or rotated) is still to be synced if `durable` was given.
+        """
+        try:
+            if self._fd >= 0:
+                os.fsync(self._fd)
+            while self._left:
+                fd = self._left.pop()
+                try:
+                    os.fsync(fd)
+                finally:
+                    os.close(fd)
+            if self._is_new:
+                self._is_new = False
+                _sync_folder(self.path.parent)
+        except OSError as error:
+            return _reason(error)
+        return None
 
     def _leave_whole(self) -> None:
         """End a part of a line, as nobody may come back to the file."""
@@ -188,6 +221,8 @@ class FileSink:
         with self._opening, self._mending:
             if self._fd >= 0:
                 self._leave_whole()
+                if self._durable:
+                    self.sync()
                 os.close(self._fd)
                 self._fd = -1
 
@@ -201,6 +236,14 @@ def _make_folder(folder: Path) -> None:
     if not folder.is_dir():
         _make_folder(folder.parent)
         folder.mkdir(mode=0o750, exist_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def _holds(fd: int, path: Path) -> bool:

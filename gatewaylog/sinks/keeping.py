@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gatewaylog.sinks.amounts import seconds_of, size_of
+from gatewaylog.sinks.disk import Disk
 from gatewaylog.sinks.file import FileSink
 from gatewaylog.sinks.housekeeping import Housekeeper
 from gatewaylog.sinks.packing import FORMS, packer
@@ -25,7 +26,14 @@ class Keeping:
     """
 
     def __init__(
-        self, *, max_size: int | str, rotate: str, backups: int, keep: str, compress: str
+        self,
+        *,
+        max_size: int | str,
+        rotate: str,
+        backups: int,
+        keep: str,
+        compress: str,
+        durable: bool,
     ) -> None:
         _one_of("rotate", rotate, PERIODS)
         _one_of("compress", compress, FORMS)
@@ -34,6 +42,7 @@ class Keeping:
         size = max_size if isinstance(max_size, int) else _amount("max_size", max_size, size_of)
         if size < 0 or backups < 0:
             raise ValueError("max_size and backups: must not be under 0")
+        self.durable = durable
         self.rotation = Rotation(max_size=size, every=rotate) if size or rotate else None
         self.retention = Retention(
             backups=backups, keep=_amount("keep", keep, seconds_of), compress=compress
@@ -41,12 +50,18 @@ class Keeping:
 
     @property
     def _is_any(self) -> bool:
-        return self.rotation is not None or self.retention.is_any
+        return self.rotation is not None or self.retention.is_any or self.durable
 
     def need_no_file(self) -> None:
         """Raise ValueError where any option is of use for a file alone."""
         if self._is_any:
-            raise ValueError("max_size, rotate, backups, keep, compress: need a log that is a file")
+            raise ValueError(
+                "max_size, rotate, backups, keep, compress, durability: need a log that is a file"
+            )
+
+    def disk(self, sink: Sink) -> Disk | None:
+        """Return what brings the file's lines to the disk, where that is wished."""
+        return Disk(sink) if self.durable and isinstance(sink, FileSink) else None
 
     def housekeeper(self, log: Looks, sink: Sink) -> Housekeeper | None:
         """Start what looks after the file, where that is needed."""

@@ -26,3 +26,14 @@ def small_file_system(at: Path, size: int) -> Iterator[Path]:
         yield folder
     finally:
         subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def fill(folder: Path) -> Path:
+    """Take all of a file system's free pages; returns the file to be deleted for room."""
+    filling = folder / "filling"
+    with filling.open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(b"\0" * 4096)
+        except OSError:
+            return filling

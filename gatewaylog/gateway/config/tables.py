@@ -113,6 +113,8 @@ class LogConfig(Table):
     backups: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     keep: Annotated[str, AfterValidator(optional_duration)] = ""
     compress: Annotated[Literal["", "gz", "zst"], AfterValidator(packable)] = ""
+    on_full: Literal["drop", "block", "refuse"] = "drop"
+    durability: Literal["kernel", "disk"] = "kernel"
     redact: RedactConfig = RedactConfig()
 
     @field_validator("request_headers")
@@ -127,6 +129,13 @@ class LogConfig(Table):
     def _is_of_a_file(cls, value: int | str, info: ValidationInfo) -> int | str:
         if value and info.data.get("path") == "-":
             raise ValueError("needs a log that is a file: path is standard output")
+        return value
+
+    @field_validator("durability")
+    @classmethod
+    def _has_a_disk(cls, value: str, info: ValidationInfo) -> str:
+        if value == "disk" and info.data.get("path") == "-":
+            raise ValueError('must be "kernel" where path is standard output')
         return value
 
     @field_validator("pseudonyms")
