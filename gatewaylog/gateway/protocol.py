@@ -5,7 +5,7 @@ That is: the target's raw bytes, requests that no application sees, and the mome
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import httptools
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
@@ -217,7 +217,7 @@ class GatewayProtocol(HttpToolsProtocol):
                 self.send_400_response("")  # it had to wait for the answer before
             return
         try:
-            read_on(self, cast("dict[str, Any]", self.scope)["headers"], rest)
+            read_on(self, self.scope["headers"], rest)
         except httptools.HttpParserError:
             self.send_400_response("")
 
@@ -225,8 +225,7 @@ class GatewayProtocol(HttpToolsProtocol):
         """Hand the connection over, and what was read of the handshake and behind it."""
         self.connections.discard(self)
         protocol = SessionProtocol(self.config, self.server_state, self.app_state)
-        scope: dict[str, Any] = cast("dict[str, Any]", self.scope)
-        protocol.target, protocol.lines = scope[TARGET], scope["headers"]
+        protocol.target, protocol.lines = self.scope[TARGET], self.scope["headers"]
         lines = b"".join(b"%b: %b\r\n" % line for line in protocol.lines)
         protocol.connection_made(self.transport)
         self.transport.set_protocol(protocol)
@@ -234,12 +233,9 @@ class GatewayProtocol(HttpToolsProtocol):
         self._let_go()
         protocol.data_received(b"GET %b HTTP/1.1\r\n%b\r\n" % (target, lines) + rest)
 
-    def _should_upgrade(self) -> bool:
-        return self._websocket
-
     def _opens_websocket(self) -> bool:
         """Say whether this opens a WebSocket: a GET without a body that asks for one."""
-        if self.parser.get_method() != b"GET" or not super()._should_upgrade():
+        if self.parser.get_method() != b"GET" or not self._should_upgrade():
             return False
         return not any(name in FRAMING for name, _ in self.headers)
 
