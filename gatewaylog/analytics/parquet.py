@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 TIME = "_time"  # in seconds since the epoch, which becomes a moment
 _LONGEST = 64 * 1024 * 1024  # bytes of a record
+_END_OF_TIME = 2e11  # seconds: the year 8307; what is greater is only a number
 _BYTES, _TEXT, _TEXTS = "bytes", "text", "texts"
 _WHOLE, _NUMBER, _MOMENT = "whole", "number", "moment"
 _AS = {
@@ -87,7 +88,7 @@ class _Columns:
             for kind, place, name in zip(kinds, places, names, strict=True)
         ]
         read = (
-            "read_json($records, format = 'newline_delimited', "
+            "read_json($records, format = 'newline_delimited', records = true, "
             f"maximum_object_size = {_LONGEST}, columns = {dict.fromkeys(places, 'VARCHAR[]')})"
         )
         target = str(made).replace("'", "''")
@@ -104,7 +105,7 @@ def _kind(name: str, value: Cell) -> str:
             return _TEXT
         case tuple():
             return _TEXTS
-    if name == TIME:
+    if name == TIME and abs(value) < _END_OF_TIME:
         return _MOMENT
     return _WHOLE if isinstance(value, int) else _NUMBER
 

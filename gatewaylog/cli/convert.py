@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from gatewaylog.cli import logs
-from gatewaylog.cli.output.choosing import refuse_parquet
+from gatewaylog.cli.output.choosing import check_parquet, refuse_parquet
 from gatewaylog.cli.verbs import WrongCall
 
 if TYPE_CHECKING:
@@ -26,8 +26,11 @@ EXAMPLE = """\
   gatewaylog convert --to clickhouse logs/ | clickhouse-client --query \\
       'INSERT INTO gatewaylog.events FORMAT JSONEachRow'
 
+  gatewaylog convert --to parquet logs/ -o all.parquet
+
 Events come oldest first and whole: no value is cut. Lines that can't be read
-are counted, and with --keep-unread copied as they are."""
+are counted, and with --keep-unread copied as they are; Parquet has them anyhow,
+as rows with nothing but _raw."""
 
 _FORMATS = ("wso2", "json", "logfmt", "parquet", "clickhouse")
 _UNBOUNDED = 2**40  # more than any line that is read
@@ -49,7 +52,8 @@ def run(options: Namespace) -> int:
     from gatewaylog.cli.unread import tell_unread
     from gatewaylog.reader import lines_of
 
-    refuse_parquet(options.to, "convert")
+    if options.to == "parquet":
+        return _to_parquet(options)
     if options.to == "clickhouse" and options.keep_unread:
         raise WrongCall("convert: --keep-unread is not for --to clickhouse: they are no records")
     written_of = _writer(options.to)
@@ -68,6 +72,23 @@ def run(options: Namespace) -> int:
     tell_unread(
         unread, "copied as they are" if options.keep_unread else "--keep-unread copies them"
     )
+    return 0
+
+
+def _to_parquet(options: Namespace) -> int:
+    from gatewaylog.cli.parquet_records import COLUMNS, Records
+    from gatewaylog.cli.unread import tell_unread
+    from gatewaylog.reader import lines_of
+
+    if options.o in {None, "-"}:
+        refuse_parquet("parquet", "convert")
+    check_parquet("convert")
+    from gatewaylog.analytics import parquet
+
+    records = Records(lines_of(logs.sources_of(options, "convert")))
+    with _opened(options.o) as output:
+        parquet.write(records, output, COLUMNS)
+    tell_unread(records.unread, "they have _raw alone")
     return 0
 
 

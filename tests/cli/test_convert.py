@@ -99,7 +99,6 @@ def test_an_empty_log_gives_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (("--to", "parquet", "log"), "parquet needs the extra analytics, which is not built yet"),
         (("log",), "the following arguments are required: --to"),
         (("--to", "json", "nowhere"), "nowhere: No such file"),
     ],

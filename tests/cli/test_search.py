@@ -123,7 +123,6 @@ def test_a_query_that_is_wrong_is_shown_with_its_place(capsys: CaptureFixture[st
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (("*", "--output", "parquet"), "parquet needs the extra analytics, which is not built yet"),
         (("*", "--output", "chart"), "--output chart needs a chart, timechart, stats or top"),
         ((COUNT, "--output", "raw"), "--output raw needs events: a table has no lines"),
         (("*", "--since", "-15x"), "--since -15x: this is no time"),

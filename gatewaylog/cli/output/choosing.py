@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from gatewaylog.cli.verbs import WrongCall
@@ -34,6 +35,17 @@ def chosen(output: str, result: Result, *, verb: str, terminal: bool) -> str:
 
 
 def refuse_parquet(output: str, verb: str) -> None:
-    """Raise WrongCall for Parquet."""
-    if output == "parquet":
-        raise WrongCall(f"{verb}: parquet needs the extra analytics, which is not built yet")
+    """Raise WrongCall for Parquet at a terminal, or without DuckDB."""
+    if output != "parquet":
+        return
+    if sys.stdout.isatty():
+        raise WrongCall(f"{verb}: parquet is nothing for a terminal: > FILE.parquet")
+    check_parquet(verb)
+
+
+def check_parquet(verb: str) -> None:
+    """Raise WrongCall without DuckDB."""
+    from gatewaylog.analytics.duck import is_installed
+
+    if not is_installed():
+        raise WrongCall(f"{verb}: parquet needs DuckDB: pip install gatewaylog[analytics]")

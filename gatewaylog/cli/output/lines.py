@@ -1,10 +1,11 @@
-"""Results for programs: JSON, CSV, and the log's own lines."""
+"""Results for programs: JSON, CSV, Parquet, and the log's own lines."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
+import sys
 import tempfile
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -96,6 +97,14 @@ def _read_back(line: bytes | str) -> Record:
     }
 
 
+def _parquet(result: Result, _screen: Screen) -> None:
+    from gatewaylog.analytics import parquet
+
+    sys.stdout.flush()
+    columns = (parquet.TIME,) if result.columns is None else result.columns
+    parquet.write(shown(result), sys.stdout.buffer, columns)
+
+
 def _raw(result: Result, _screen: Screen) -> None:
     for row in result.rows:
         put_raw(str(row.get(RAW, "")).encode("utf-8", "surrogateescape"))
@@ -105,5 +114,6 @@ WRITERS: dict[str, Callable[[Result, Screen], None]] = {
     "ndjson": _ndjson,
     "json": _json,
     "csv": _csv,
+    "parquet": _parquet,
     "raw": _raw,
 }
