@@ -98,6 +98,13 @@ action(type="omfile" file="{self.file}" template="told")
         self._pid = folder / "pid"
         self._process: subprocess.Popen[bytes] | None = None
 
+    def configured_by(self, page: str) -> None:
+        """Run by the configuration that the documentation shows."""
+        text = page.replace("/var/log/gatewaylog.log", str(self.file)).replace(
+            "601", str(self.port)
+        )
+        self._config.write_text(f'global(workDirectory="{self.file.parent}")\n{text}')
+
     def start(self) -> None:
         arguments = ["-n", "-f", str(self._config), "-i", str(self._pid)]
         self._process = subprocess.Popen([program("rsyslogd"), *arguments])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import signal
 import socket
 import ssl
@@ -21,6 +22,7 @@ from tests.ship.killing import killed_at_random
 from tests.ship.logs import QUICK, append, lines, ndjson, once
 from tests.ship.shipping import shipping
 from tests.ship.syslog_server import Rsyslog, SyslogServer, rsyslog
+from tests.ship.test_page import PAGE
 from tests.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -164,6 +166,20 @@ def test_rsyslog_gets_each_line_over_tcp(log: Path, state: Path, real: Rsyslog) 
     wait_for(lambda: len(real.got) == 3001)
     assert real.got[:-1] == told(range(3000))
     assert real.got[-1].endswith(long.decode().rstrip("\n"))
+
+
+@pytest.mark.system
+def test_rsyslog_configured_as_the_page_says_writes_the_log_again(
+    log: Path, state: Path, real: Rsyslog
+) -> None:
+    (text,) = re.findall(r"^global.*?(?=^```)", PAGE, re.MULTILINE | re.DOTALL)
+    real.end()
+    real.configured_by(text)
+    real.start()
+    append(log, range(3000))
+    once(log, state, to="syslog", url=f"tcp://127.0.0.1:{real.port}")
+    wait_for(lambda: len(real.got) == 3000)
+    assert real.file.read_bytes() == log.read_bytes()
 
 
 @pytest.mark.system

@@ -280,6 +280,8 @@ def test_a_file_and_its_packed_copy_are_one(log: Path, reading: Followed) -> Non
     kept = rotated.read_bytes()
     pack(rotated)
     rotated.write_bytes(kept)
+    packed = log.with_name("api.log.1.gz")
+    packed.write_bytes(packed.read_bytes()[:-20])  # it is just being written
     assert reading.read() == lines(range(5, 10))
 
 

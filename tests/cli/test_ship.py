@@ -15,8 +15,6 @@ from tests.waiting import wait_for
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.system
-
 
 def test_a_log_is_shipped_once_and_its_status_shown(tmp_path: Path) -> None:
     store = LokiStore()
@@ -35,6 +33,29 @@ def test_a_log_is_shipped_once_and_its_status_shown(tmp_path: Path) -> None:
     size = sum(len(line) + 1 for line in lines(range(3)))
     assert told["behind"].startswith(f"3 events, {size} bytes, ")
     assert told["delivered"].startswith("1,500 events, the last at 20")
+
+
+def test_status_tells_of_dead_letters_and_gaps(tmp_path: Path) -> None:
+    log = tmp_path / "api.log"
+    append(log, range(3))
+    to = ("--to", "command", "--command", "sh -c 'exit 65'", "--state", "state", "--once")
+    done = gatewaylog("ship", "api.log", *to, cwd=tmp_path)
+    assert said_once(done) == "gatewaylog: command: 3 refused for good: sh exited with 65"
+    log.unlink()
+    append(log, [9])
+    fresh = gatewaylog("ship", "status", "--state", "state", cwd=tmp_path)
+    assert f"new gap       gap in {log} from byte " in fresh.stdout.replace("api.log ", f"{log} ")
+    gatewaylog("ship", "api.log", *to, cwd=tmp_path)
+    known = gatewaylog("ship", "status", "--state", "state", cwd=tmp_path)
+    assert "dead letters  4, in state/dead-letters.ndjson" in known.stdout
+    assert "gaps          1, in state/gaps.ndjson" in known.stdout
+
+
+def test_status_before_the_destination_said_yes(tmp_path: Path) -> None:
+    to = ("--to", "command", "--command", "cat", "--state", "state", "--once")
+    assert gatewaylog("ship", "api.log", *to, cwd=tmp_path).returncode == 0
+    status = gatewaylog("ship", "status", "--state", "state", cwd=tmp_path)
+    assert "delivered     0 events, the last at no time yet" in status.stdout
 
 
 def test_it_goes_on_until_sigterm_and_a_second_one_exits_2(tmp_path: Path) -> None:

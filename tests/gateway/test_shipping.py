@@ -1,0 +1,86 @@
+"""Shippers that are kept running: started, replaced, ended."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gatewaylog.gateway import shipping
+from gatewaylog.gateway.shipping import Order, Shippers
+from gatewaylog.ship.settings import Settings
+from gatewaylog.ship.state import is_held
+from tests.ship.logs import append
+from tests.waiting import wait_for
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shipping, "_LOOK", 0.02)
+    monkeypatch.setattr(shipping, "_PAUSE", 0.05)
+
+
+def order(folder: Path, name: str, command: str | None = None) -> Order:
+    settings = Settings(
+        to="command", command=("sh", "-c", command or f"cat >> '{folder / name}.out'")
+    )
+    text = {"logs": [f"{folder}/api.log"], "state": str(folder / name)}
+    return Order(to="command", text=json.dumps({"settings": asdict(settings), **text}))
+
+
+def got(folder: Path, name: str) -> bytes:
+    out = folder / f"{name}.out"
+    return out.read_bytes() if out.exists() else b""
+
+
+def test_lines_are_delivered_to_the_last(tmp_path: Path) -> None:
+    log = tmp_path / "api.log"
+    append(log, range(3))
+    with Shippers([order(tmp_path, "a")]):
+        wait_for(lambda: got(tmp_path, "a") == log.read_bytes())
+        append(log, range(3, 6))
+    assert got(tmp_path, "a") == log.read_bytes()
+    assert not is_held(tmp_path / "a")
+
+
+def test_what_is_wanted_instead_replaces_what_runs(tmp_path: Path) -> None:
+    log = tmp_path / "api.log"
+    append(log, range(3))
+    with Shippers([]) as shippers:
+        shippers.watch()
+        shippers.want([order(tmp_path, "a")])
+        wait_for(lambda: got(tmp_path, "a"))
+        shippers.want([order(tmp_path, "b")])
+        wait_for(lambda: got(tmp_path, "b"))
+        wait_for(lambda: not is_held(tmp_path / "a"))
+        assert is_held(tmp_path / "b")
+
+
+def test_one_that_fails_begins_again(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    append(tmp_path / "api.log", range(3))
+    (tmp_path / "a").write_text("no folder")
+    with Shippers([order(tmp_path, "a")]) as shippers:
+        shippers.watch()
+        said: list[str] = []
+
+        def hears() -> bool:
+            said.append(capfd.readouterr().err)
+            return "shipping to command ended with status 2; it begins again" in "".join(said)
+
+        wait_for(hears)
+        (tmp_path / "a").unlink()
+        wait_for(lambda: got(tmp_path, "a"))
+
+
+def test_one_that_does_not_end_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shipping, "_FAREWELL", 0.2)
+    append(tmp_path / "api.log", range(3))
+    began = tmp_path / "began"
+    with Shippers([order(tmp_path, "a", f"touch '{began}'; exec tail -f /dev/null")]):
+        wait_for(began.exists)
+    assert not is_held(tmp_path / "a")
