@@ -133,13 +133,34 @@ def measure(path: str, folder: Path, rounds: int) -> None:
         asked = [goaccess, path, f"--log-format={_GOACCESS}", "--date-format=%Y-%m-%d"]
         asked += ["--time-format=%H:%M:%S", "--no-progress", "-o", report]
         told("GoAccess: report of the completed requests", best(asked, 1))
+    pure = {}
     for query in QUERIES:
-        command = [sys.executable, "-m", "gatewaylog", "search", query, path]
         other, against = (grep, "grep") if query == FILTER else (loaded, "lnav's load")
-        told(query[:75], best(command, rounds), other, against)
+        pure[query] = best(search(query, path, "pure"), rounds)
+        told(query[:75], pure[query], other, against)
     for names in ([], ["apis"], ["slow"]):
         command = [sys.executable, "-m", "gatewaylog", "report", *names, path]
         told(" ".join(["report", *names]), best(command, rounds), loaded, "lnav's load")
+    measure_cache(path, pure, rounds)
+
+
+def measure_cache(path: str, pure: dict[str, Run], rounds: int) -> None:
+    """Tell what the cache takes, and what searches take that have it, of those that count."""
+    cache = Path(path).parent / ".gatewaylog-cache"
+    shutil.rmtree(cache, ignore_errors=True)
+    build = [sys.executable, "-m", "gatewaylog.analytics", path]
+    told("the cache, made by one process", run(build))
+    size = sum(file.stat().st_size for file in cache.rglob("*.parquet"))
+    print(f"the cache's size: {size / 1e6:,.0f} MB of {Path(path).stat().st_size / 1e6:,.0f}")
+    for query in QUERIES:
+        if "head" not in query:
+            held = best(search(query, path, "auto"), rounds)
+            told(f"from the cache: {query[:59]}", held, pure[query], "pure")
+    shutil.rmtree(cache)
+
+
+def search(query: str, path: str, engine: str) -> list[str]:
+    return [sys.executable, "-m", "gatewaylog", "search", query, path, "--engine", engine]
 
 
 if __name__ == "__main__":

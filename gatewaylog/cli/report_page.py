@@ -83,7 +83,7 @@ def _show_table(report: Report, result: Result, screen: Screen) -> None:
     more = f", the first {ON_PAGE}" if len(rows) == ON_PAGE else ""
     _title(f"{report.title}{more}", screen)
     shown = replace(result, rows=iter(rows))
-    tables.show(shown, screen, units=report.units, spare=report.spare)
+    tables.show(shown, screen, tables.Look(units=report.units, spare=report.spare, folded=False))
 
 
 def _title(text: str, screen: Screen) -> None:

@@ -138,7 +138,7 @@ def test_a_report_is_a_query_that_search_takes(name: str, capsys: CaptureFixture
     [
         (("apsi",), "there is no report or file 'apsi'; did you mean apis?"),
         ((str(LOG), "--output", "csv"), "--output csv needs a NAME: apis, errors"),
-        (("apis", "--output", "parquet"), "parquet"),
+        ((str(LOG), "--output", "parquet"), "parquet"),
         (("apis", "--output", "raw"), "--output raw needs events: a report has no lines"),
         (("--output", "chart", str(LOG)), "--output chart needs a NAME: apis, errors"),
     ],
@@ -180,3 +180,13 @@ def test_a_pipe_is_read_once_so_that_its_unread_lines_are_gone() -> None:
     assert done.returncode == 2
     assert len(done.stdout.splitlines()) == 3
     assert "--unread needs files" in done.stderr
+
+
+def test_the_page_cuts_long_texts_and_a_report_shows_them_whole(tmp_path: Path) -> None:
+    log, url = tmp_path / "log", "/" + "x" * 300
+    log.write_bytes(LOG.read_bytes().replace(b"/CCES/list", url.encode()))
+    for arguments, whole in (((), False), (("unmatched",), True)):
+        with at_terminal("report", *arguments, str(log), NO_COLOR="1", COLUMNS="80") as running:
+            assert running.ended() == 0
+            assert (running.text.count("x") >= 300) is whole
+            assert ("xxx…" in running.text) is not whole

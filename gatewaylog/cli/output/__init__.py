@@ -41,7 +41,7 @@ def show(
         case "events":
             events.show(result, screen)
         case "table":
-            tables.show(result, screen, units=units)
+            tables.show(result, screen, tables.Look(units=units or {}))
         case "chart":
             charts.show(result, screen)
         case _:

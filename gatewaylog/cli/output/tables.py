@@ -6,10 +6,12 @@ Many rows are shown in pages, each with its head, so that a table of millions be
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from gatewaylog.cli.output.cells import cell
+from gatewaylog.cli.output.colours import shortened
 from gatewaylog.cli.output.lines import shown
 from gatewaylog.cli.output.widths import padded, width_of
 from gatewaylog.cli.terminal import painted, printable
@@ -19,7 +21,6 @@ from gatewaylog.search.values import number_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from rich.console import JustifyMethod
     from rich.table import Table
 
     from gatewaylog.cli.output.screen import Screen
@@ -34,25 +35,32 @@ _STAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:.]{8,15}|")
 _NO_RESULT = "no results"
 
 
-def show(
-    result: Result,
-    screen: Screen,
-    *,
-    units: Mapping[str, str] | None = None,
-    spare: Sequence[str] = (),
-) -> None:
-    """Print all rows. Columns of `units` are shown in these, those of `spare` are left out, the
-    last first, where there is no room for all; that is said.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """How a table is shown at a terminal, and in which `units` columns are.
+
+    Columns of `spare` are left out, the last first, where there is no room for all; that is said.
+    Texts are `folded` to lines, or else cut.
     """
-    units = units or {}
-    put = _rich(screen, units, spare) if screen.terminal else None
+
+    units: Mapping[str, str] = field(default_factory=dict)
+    spare: Sequence[str] = ()
+    folded: bool = True
+
+
+_USUAL = Look()
+
+
+def show(result: Result, screen: Screen, look: Look = _USUAL) -> None:
+    """Print all rows."""
+    put = _rich(screen, look) if screen.terminal else None
     found, empty = shown(result), True
     while page := list(islice(found, _PAGE)):
         columns = result.columns
         if columns is None:
             columns = tuple(dict.fromkeys(name for row in page for name in row))
         if put is None:
-            _put_plain(columns, page, units)
+            _put_plain(columns, page, look.units)
         else:
             put(columns, page)
         empty = False
@@ -66,9 +74,7 @@ def _is_right(name: str, page: Page) -> bool:
     return bool(values) and all(number_of(value) is not None for value in values)
 
 
-def _rich(
-    screen: Screen, units: Mapping[str, str], spare: Sequence[str]
-) -> Callable[[Sequence[str], Page], None] | None:
+def _rich(screen: Screen, look: Look) -> Callable[[Sequence[str], Page], None] | None:
     try:
         from rich.console import Console
     except ImportError:
@@ -77,14 +83,15 @@ def _rich(
     console = Console(width=screen.width, no_color=not screen.colour, highlight=False)
 
     def put(columns: Sequence[str], page: Page) -> None:
-        for kept in range(len(spare), -1, -1):
-            shown = [name for name in columns if name not in spare[kept:]]
+        for kept in range(len(look.spare), -1, -1):
+            without = look.spare[kept:]
+            names = [name for name in columns if name not in without]
             easy = _EASY if kept else _NARROW
-            if table := _rich_table(shown, page, screen, units, narrow=easy):
+            if table := _rich_table(names, page, screen, look, narrow=easy):
                 console.print(table)
-                _tell_left_out(spare[kept:], screen)
+                _tell_left_out(without, screen)
                 return
-        _put_blocks(columns, page, screen, units)
+        _put_blocks(columns, page, screen, look.units)
 
     return put
 
@@ -96,31 +103,52 @@ def _tell_left_out(names: Sequence[str], screen: Screen) -> None:
 
 
 def _rich_table(
-    columns: Sequence[str], page: Page, screen: Screen, units: Mapping[str, str], *, narrow: int
+    columns: Sequence[str], page: Page, screen: Screen, look: Look, *, narrow: int
 ) -> Table | None:
     """Return a page as rich's table, None where it is too wide for one."""
     from rich.box import ASCII2, SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
-    cells = _cells(columns, page, units)
+    cells = _cells(columns, page, look.units)
     right = [name != "_time" and _is_right(name, page) for name in columns]
     least = [
         _least(name, [row[at] for row in cells], 0 if right[at] else narrow)
         for at, name in enumerate(columns)
     ]
-    if sum(least) + 2 * len(columns) > screen.width:
+    room = screen.width - sum(least) - 2 * len(columns)
+    if room < 0:
         return None
+    if not look.folded:
+        cells = _cut(cells, least, room, screen)
     box = SIMPLE_HEAD if screen.knows("─") else ASCII2
     bold = "bold" if screen.colour else ""
     # Two spaces between columns: the box's own one, and one on the right of each.
     table = Table(box=box, padding=(0, 1, 0, 0), header_style=bold, show_edge=False)
     for at, name in enumerate(columns):
-        side: JustifyMethod = "right" if right[at] else "left"
-        table.add_column(Text(printable(name)), justify=side, overflow="fold", min_width=least[at])
+        table.add_column(
+            Text(printable(name)),
+            justify="right" if right[at] else "left",
+            overflow="fold",
+            min_width=least[at],
+        )
     for row in cells:
         table.add_row(*map(Text, row))
     return table
+
+
+def _cut(cells: list[list[str]], least: list[int], room: int, screen: Screen) -> list[list[str]]:
+    """Return the cells as texts of a line each: columns that need least of `room` get it first."""
+    widths = list(least)
+    longest = [max(width_of(row[at]) for row in cells) for at in range(len(least))]
+    for at in sorted(range(len(least)), key=lambda at: longest[at] - least[at]):
+        more = max(0, min(longest[at] - least[at], room))
+        widths[at] += more
+        room -= more
+    return [
+        [shortened(text, width, screen) for text, width in zip(row, widths, strict=True)]
+        for row in cells
+    ]
 
 
 def _least(name: str, cells: Sequence[str], narrow: int) -> int:
