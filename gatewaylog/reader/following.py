@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from gatewaylog.exceptions import ReaderError
 from gatewaylog.reader.files import live_logs
 from gatewaylog.reader.growing import GrowingFile
+from gatewaylog.reader.names import name_of
+from gatewaylog.reader.packed import PackedFile
 from gatewaylog.reader.sources import Identity, asking, identity_of, siblings
 from gatewaylog.reader.times import time_of
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 EVERY = 0.05  # seconds between two looks
 _LINGER = 60.0  # seconds without a line after which a renamed file is let go
 _MOST_FORMER = 64
+_LISTINGS = 10  # of a folder whose files get other names all the time
 _GLOB_EVERY = 1.0  # seconds
 _TICK = 100_000_000  # nanoseconds, many times what a file system's clock goes by
 
@@ -150,46 +153,59 @@ class _Log:
     def __init__(self, path: Path, last: int | None) -> None:
         self._path = path
         self._current: GrowingFile | None = None
-        self._former: dict[GrowingFile, float] = {}  # when each had its last line
+        self._former: dict[GrowingFile | PackedFile, float] = {}  # when each had its last line
         self._scanned = 0  # when the folder had changed as it was last looked through
         with asking(str(path)):
             if path.exists() and not path.is_file():
                 raise ReaderError(f"{path}: is no regular file, so that it can't be followed")
             # What is passed over beside the path is known by its first bytes: an inode is given
             # to the next file at once, and a copy of a file is no other log.
-            self._known: dict[bytes, Identity] = {}
+            self._known: dict[bytes, Identity | None] = {}
+            self._passed: set[Path] = set()  # packed files that were looked at
+            self._is_stamped = False
             for other in self._relatives():
-                if (file := _opened(other, path)) is not None:
+                if name_of(other.name).packed:
+                    self._passed.add(other)
+                elif (file := _opened(other, path)) is not None:
                     self._known[file.head()] = file.identity
                     file.close()
             if path.exists():
                 self._current = GrowingFile(path, str(path), last)
 
     def _relatives(self) -> list[Path]:
-        """Return the files that were rotated from this one and are not packed, oldest first."""
+        """Return the files that were rotated from this one, oldest first."""
         if not self._path.parent.is_dir():
             return []
-        return [other for other in siblings(self._path, packed=False) if other != self._path]
+        found = [other for other in siblings(self._path) if other != self._path]
+        # Only names with times never change: those that count up may do so while they are listed.
+        self._is_stamped = all(name_of(other.name).place[0][0] == 0 for other in found)
+        return [other for other in found if other not in self._passed]
 
     @property
     def place(self) -> tuple[Identity, int] | None:
         return (self._current.identity, self._current.place) if self._current else None
 
     def fresh(self) -> Iterator[Entry]:
-        """Yield the lines that were ended since the last look."""
-        found = self._replaced()
-        yield from self._late()
-        if self._current is not None:
-            yield from self._current.fresh()
-            if found is not None:
-                self._former[self._current] = time.monotonic()
-        held = self._current if found is None else found
-        for file in self._missed(held) if self._is_changed() else ():
-            self._former[file] = time.monotonic()
-            yield from file.fresh()
+        """Yield the lines that were ended since the last look.
+
+        How far each file is read is noted before any is: who writes goes from older files to
+        newer ones, so that no line is given before an older one of the same writer.
+        """
+        before, found = self._current, self._replaced()
+        held = before if found is None else found
+        missed = self._missed(before, found) if self._is_changed() else []
+        files = [*self._former, *([] if before is None else [before]), *missed]
+        files += [] if found is None else [found]
+        ends = [(file, file.size) for file in reversed(files)]
+        for file, end in reversed(ends):
+            for entry in file.fresh(end):
+                if file in self._former:
+                    self._former[file] = time.monotonic()
+                yield entry
+            if file is not held and file not in self._former:
+                self._former[file] = time.monotonic()
         self._current = held
-        if found is not None:
-            yield from found.fresh()
+        yield from self._let_go()
 
     def _replaced(self) -> GrowingFile | None:
         """Return the file that has the name now, where it is another than before."""
@@ -216,33 +232,55 @@ class _Log:
         self._scanned = changed if time.time_ns() - changed > _TICK else 0
         return True
 
-    def _missed(self, current: GrowingFile | None) -> list[GrowingFile]:
-        """Open the files that had the name between two looks, oldest first."""
-        held = [file for file in (current, *self._former) if file is not None]
-        missed: list[GrowingFile] = []
+    def _missed(
+        self, before: GrowingFile | None, found: GrowingFile | None
+    ) -> list[GrowingFile | PackedFile]:
+        """Open the files that had the name after `before` and before `found`, oldest first."""
+        for _ in range(_LISTINGS):
+            missed = self._listed(before, found)
+            if missed is not None:
+                return missed if self._is_stamped else sorted(missed, key=_first_time)
+        return []  # looked through again, as the folder changed just now
+
+    def _listed(
+        self, before: GrowingFile | None, found: GrowingFile | None
+    ) -> list[GrowingFile | PackedFile] | None:
+        """Do the same in the order of names; None where a file got another name meanwhile."""
+        held = [file for file in (before, found, *self._former) if file is not None]
+        missed: list[GrowingFile | PackedFile] = []
+        packed: set[Path] = set()
         for path in self._relatives():
             if (file := _opened(path, self._path)) is None:
-                continue  # renamed meanwhile: the folder is looked through again
+                if path.exists():
+                    continue  # not to be read
+                for one in missed:
+                    one.close()
+                return None
+            if found is not None and file.identity == found.identity:
+                file.close()  # renamed meanwhile, so that what follows is newer
+                self._scanned = 0
+                break
+            if isinstance(file, PackedFile):
+                packed.add(path)
             if file.head() and not self._is_known(file, [*held, *missed]):
                 missed.append(file)
             else:
                 file.close()
-        return sorted(missed, key=lambda file: time_of(file.head().partition(b"\n")[0]) or 0.0)
+        self._passed |= packed
+        return missed
 
-    def _is_known(self, file: GrowingFile, held: list[GrowingFile]) -> bool:
+    def _is_known(
+        self, file: GrowingFile | PackedFile, held: list[GrowingFile | PackedFile]
+    ) -> bool:
         head = file.head()
         return any(file.identity == other.identity or head in other.heads for other in held) or any(
             head == known or (identity == file.identity and known and head.startswith(known))
             for known, identity in self._known.items()
         )
 
-    def _late(self) -> Iterator[Entry]:
-        """Yield what is still written to renamed files; let go of those that had enough time."""
+    def _let_go(self) -> Iterator[Entry]:
+        """Let go of renamed files that had enough time; yield the line that each left torn."""
         now = time.monotonic()
-        for file in list(self._former):
-            for entry in file.fresh():
-                self._former[file] = now
-                yield entry
         most = len(self._former) - _MOST_FORMER
         for number, (file, since) in enumerate(list(self._former.items())):
             if self._current is not None and (now - since > _LINGER or number < most):
@@ -258,8 +296,14 @@ class _Log:
                 file.close()
 
 
-def _opened(path: Path, name: Path) -> GrowingFile | None:
+def _first_time(file: GrowingFile | PackedFile) -> float:
+    return time_of(file.head().partition(b"\n")[0]) or 0.0
+
+
+def _opened(path: Path, name: Path) -> GrowingFile | PackedFile | None:
     try:
+        if name_of(path.name).packed:
+            return PackedFile(path)
         return GrowingFile(path, str(name), None)
-    except OSError:
+    except (OSError, ReaderError):
         return None

@@ -67,23 +67,34 @@ class GrowingFile(Numbered):
         """Return the number of the line that begins at `offset`; 0 once the file is closed."""
         return 0 if self._file.closed else super().number_at(offset)
 
-    def fresh(self) -> Iterator[Entry]:
-        """Yield the lines that were ended since the last look."""
+    @property
+    def size(self) -> int:
+        """How many bytes it has now."""
+        return os.fstat(self._fd).st_size
+
+    def fresh(self, end: int | None = None) -> Iterator[Entry]:
+        """Yield the lines that were ended since the last look, up to the byte `end`."""
         status = os.fstat(self._fd)
         seen = status.st_size, status.st_mtime_ns
         if seen == self._seen:
             return
-        self._seen = seen
+        self._seen = seen if end is None or end >= status.st_size else (0, 0)
         if not self._is_as_it_was(status.st_size):
             yield from self.torn()
             self._begin(0, 1)
         if self._at < _MARK:
             self.heads.add(self.head())
-        for piece in self.pieces(start=self._at):
+        while piece := self._next(end):
             self._at += len(piece)
             self._mark = (self._mark + piece)[-_MARK:]
             for block in self._ended(piece):
                 yield from entries_in(block)
+
+    def _next(self, end: int | None) -> bytes:
+        size = PIECE if end is None else min(PIECE, end - self._at)
+        if size <= 0 or self._file.closed:
+            return b""
+        return os.pread(self._fd, size, self._at)
 
     def _is_as_it_was(self, size: int) -> bool:
         """Tell whether what was read stands there still: a file may be cut and grow again."""

@@ -1,0 +1,102 @@
+"""Eight processes write, rotate and pack one log, while a reader follows it: nothing is lost."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gatewaylog.formats import Line
+from gatewaylog.reader import Follower, entries
+from gatewaylog.sinks.retention import Retention, tidy
+from gatewaylog.sinks.rotation import rotated_from
+from tests.waiting import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from gatewaylog.reader import Entry
+
+pytestmark = pytest.mark.system
+
+WRITERS = Path(__file__).parent / "writers.py"
+EIGHT = 8
+
+
+def started(path: Path, each: int, *keeping: str) -> list[subprocess.Popen[bytes]]:
+    return [
+        subprocess.Popen(
+            [sys.executable, str(WRITERS), str(path), f"api-{name}", str(each), *keeping]
+        )
+        for name in range(EIGHT)
+    ]
+
+
+class Counted:
+    """What came of each writer: how many, and whether in its order."""
+
+    def __init__(self) -> None:
+        self.last: dict[str, int] = defaultdict(int)
+        self.wrong: list[str] = []
+
+    def take(self, found: Iterable[Entry]) -> None:
+        for entry in found:
+            line = entry.line
+            if not isinstance(line, Line):
+                self.wrong.append(f"torn: {entry!r}")
+                continue
+            if line.seq != self.last[line.writer or ""] + 1:
+                self.wrong.append(f"{line.writer} {line.seq} after {self.last[line.writer or '']}")
+            self.last[line.writer or ""] = line.seq or 0
+
+    def numbers(self) -> list[int]:
+        return sorted(self.last.values())
+
+
+def ended(writers: list[subprocess.Popen[bytes]]) -> bool:
+    return all(writer.poll() is not None for writer in writers)
+
+
+def follow(follower: Follower, writers: list[subprocess.Popen[bytes]]) -> Counted:
+    counted = Counted()
+
+    def is_over() -> bool:
+        over = ended(writers)
+        counted.take(follower.poll())
+        return over
+
+    wait_for(is_over, 300)
+    counted.take(follower.poll())
+    return counted
+
+
+@pytest.mark.parametrize("compress", ["gz", "zst"])
+def test_a_follower_has_every_event_once_and_in_order_over_rotation_and_packing(
+    tmp_path: Path, compress: str
+) -> None:
+    path, each = tmp_path / "api.log", 12_500
+    path.touch(0o640)
+    with Follower(path, last=None) as follower:
+        writers = started(path, each, "1MiB", compress)
+        counted = follow(follower, writers)
+    assert [writer.returncode for writer in writers] == [0] * EIGHT
+    assert counted.wrong == []
+    assert counted.numbers() == [each] * EIGHT
+    assert tidy(path, Retention(compress=compress))
+    files = [file.name for _, file in rotated_from(path)]
+    assert len(files) >= 20
+    assert all(name.endswith(f".{compress}") for name in files)
+    assert read_again(tmp_path) == {f"api-{name}": each for name in range(EIGHT)}
+
+
+def read_again(folder: Path) -> dict[str, int]:
+    """Count the events of each API in a folder."""
+    found: dict[str, int] = defaultdict(int)
+    for entry in entries(folder):
+        assert isinstance(entry.line, Line)
+        found[entry.line.call.api or ""] += 1
+    return dict(found)
