@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +15,7 @@ from gatewaylog.remote.clickhouse import ClickHouse
 from gatewaylog.remote.http import store_at
 from gatewaylog.search import QueryError
 from gatewaylog.search.clickhouse import Counts, statement_of
+from gatewaylog.search.tree import Match
 from tests.search.access_log import LINES, planned
 from tests.search.test_cases import CASES
 from tests.search.test_fuzz import changed, glued, piped, words
@@ -199,6 +202,57 @@ def test_a_word_is_found_between_its_breakers_alone(word: str, hostile: Table) -
             assert hostile.there(query + ending) == hostile.here(query + ending)
 
 
+NAMES = ["é", "\ud800", "\udcff", "a'b", "a\\", "a`b", "\\'", "{x:String}", "a\x00b", "extra['x']"]
+SIMPLE = ["a", "aa", "ab", "ba", "aba", "abab", "bab", "b", "axb", "AB", "aéb", "x1x"]
+GLOBS = [
+    "a*a",
+    "a*a*",
+    "*a*a",
+    "a*b",
+    "*a*b*",
+    "*b*a*",
+    "a*b*a",
+    "ab*b",
+    "ab*b*",
+    "a**b",
+    "*1*",
+    "*x",
+]
+
+
+def _in_json(**fields: str) -> bytes:
+    stamp = {"@timestamp": "2017-05-26T12:00:00.000001Z", "Event": "INCOMING_REQUEST"}
+    return json.dumps(stamp | fields).encode()
+
+
+@pytest.fixture(scope="module")
+def named(running_clickhouse: RunningClickHouse) -> Table:
+    return Table(
+        running_clickhouse,
+        [
+            *(_in_json(**{name: f"of {number}"}) for number, name in enumerate(NAMES)),
+            *(_in_json(API=value) for value in SIMPLE),
+        ],
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_fields_of_any_name_are_found_under_it(name: str, named: Table) -> None:
+    for query in (f'* | stats count by "{name}"', f'* | rename "{name}" as x | top x'):
+        query = query.replace("\\", "\\\\")
+        assert named.there(query) == named.here(query)
+    plan = replace(planned("*"), first=Match(name, "=", "OF*"))
+    found = list(named.engine().result(plan).rows)
+    assert [row[name] for row in found] == [f"of {NAMES.index(name)}"]
+
+
+@pytest.mark.parametrize("glob", GLOBS)
+def test_parts_between_wildcards_stand_behind_each_other(glob: str, named: Table) -> None:
+    for query in (f"API={glob}", f"API!={glob}", f"NOT API={glob}", f"API IN ({glob}, b)"):
+        for ending in ("", "| stats count by API", "| stats count"):
+            assert named.there(query + ending) == named.here(query + ending)
+
+
 ODD = [
     b"time=1969-12-31T23:59:59.999999Z Event=INCOMING_REQUEST API=a",
     b"time=2016-12-31T23:59:59.000001Z Event=INCOMING_REQUEST API=b",
@@ -214,6 +268,7 @@ def test_times_are_kept_to_the_microsecond(running_clickhouse: RunningClickHouse
         "* | stats max(_time) min(_time)",
         "* | bin _time span=1s | stats count by _time",
         "* | timechart span=1y count",
+        "* | timechart span=1s cont=f count",
     ):
         assert table.there(query) == table.here(query)
     for line in ODD:
