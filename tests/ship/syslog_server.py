@@ -32,6 +32,7 @@ class SyslogServer:
         self.breaks: list[int] = []
         self.connections = 0
         self._secured = secured
+        self._open: socket.socket
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._serve, daemon=True).start()
@@ -44,6 +45,7 @@ class SyslogServer:
                 with contextlib.suppress(OSError, ValueError):
                     if self._secured is not None:
                         connection = self._secured.wrap_socket(connection, server_side=True)
+                    self._open = connection
                     self._read(connection, self.breaks.pop(0) if self.breaks else -1)
                 connection.close()
 
@@ -70,6 +72,10 @@ class SyslogServer:
         assert found, message
         self.heads.append(found.groups()[:-1])
         self.lines.append(found[6].decode())
+
+    def hang_up(self) -> None:
+        """Close the connection that is open, in order."""
+        self._open.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         self._listener.close()

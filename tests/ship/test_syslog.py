@@ -63,12 +63,26 @@ def test_messages_are_of_rfc_5424(log: Path, state: Path, server: SyslogServer) 
 def test_what_a_broken_connection_may_have_lost_comes_again(
     log: Path, state: Path, server: SyslogServer
 ) -> None:
-    server.breaks = [20_000, 100_000, 5_000, 400_000]
-    append(log, range(4000))
+    server.breaks = [20_000, 100_000, 5_000, 200_000]
+    append(log, range(700))  # not more than is sent again
     once(log, state, to="syslog", url=f"tcp://127.0.0.1:{server.port}")
     assert server.connections >= 4
-    assert set(server.lines) == set(lines(range(4000)))
-    assert len(server.lines) > 4000
+    assert set(server.lines) == set(lines(range(700)))
+    assert len(server.lines) > 700
+
+
+def test_no_more_than_256_kib_come_again(log: Path, state: Path, server: SyslogServer) -> None:
+    append(log, range(4000))
+    with shipping(log, state, to="syslog", url=f"tcp://127.0.0.1:{server.port}"):
+        wait_for(lambda: len(server.lines) == 4000)
+        server.hang_up()
+        append(log, [4000])
+        wait_for(lambda: lines([4000])[0] in server.lines)
+    again = server.lines[4000:-1]
+    size = sum(len(text) for text in again)
+    assert server.lines[:4000] == lines(range(4000))
+    assert again == lines(range(4000 - len(again), 4000))
+    assert 150 * 1024 < size < 256 * 1024
 
 
 def test_a_connection_that_the_server_closed_meanwhile_is_seen(
