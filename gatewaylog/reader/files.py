@@ -14,6 +14,8 @@ from gatewaylog.reader.sources import STANDARD_INPUT, Source, asking, siblings
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+_TRIES = 5  # looks through folders in which files are renamed meanwhile
+
 
 def find(
     paths: Iterable[str | os.PathLike[str]] | str | os.PathLike[str], *, rotated: bool = False
@@ -27,8 +29,24 @@ def find(
     Raises ReaderError where a path names nothing, or something can't be read.
     """
     several = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
-    names = [name for path in several for name in _named(os.fspath(path), rotated=rotated)]
-    sources = _each_once(Source(name) for name in dict.fromkeys(names))
+    given = [os.fspath(path) for path in several]
+    for _ in range(_TRIES - 1):
+        names = _names(given, rotated=rotated)
+        try:
+            return _sources(names)
+        except ReaderError:
+            if all(name in given or os.path.lexists(name) for name in names):
+                raise
+    return _sources(_names(given, rotated=rotated))
+
+
+def _names(paths: Iterable[str], *, rotated: bool) -> list[str]:
+    names = (name for path in paths for name in _named(path, rotated=rotated))
+    return list(dict.fromkeys(names))
+
+
+def _sources(names: Iterable[str]) -> list[Source]:
+    sources = _each_once(map(Source, names))
     return sorted(sources, key=_begin) if len(sources) > 1 else sources
 
 
