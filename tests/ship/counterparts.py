@@ -219,7 +219,7 @@ class LokiStore:
 
     @property
     def found(self) -> list[tuple[dict[str, str], int, str, dict[str, str]]]:
-        entries = map(json.loads, self.entries)
+        entries = map(json.loads, list(self.entries))  # more may come just now
         return [(labels, int(time), line, more) for labels, time, line, more in entries]
 
     @property
