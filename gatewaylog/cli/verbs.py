@@ -27,6 +27,8 @@ VERBS = {
     "dashboard": "show a log on a local web page: figures, live tail, exchanges",
     "convert": "write the same events in another format",
     "ship": "deliver a log elsewhere: Loki, Splunk, ClickHouse, syslog, OpenTelemetry, a program",
+    "rotate": "rotate a log now, pack and delete what was rotated",
+    "verify": "say whether a log is whole: none missing, double, out of order",
     "keys": "make an API key",
     "completion": "print a script that completes this command in bash, zsh or fish",
 }
