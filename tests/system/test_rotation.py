@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import shutil
 import subprocess
 import sys
 from collections import defaultdict
@@ -100,3 +103,55 @@ def read_again(folder: Path) -> dict[str, int]:
         assert isinstance(entry.line, Line)
         found[entry.line.call.api or ""] += 1
     return dict(found)
+
+
+LOGROTATE = """
+{path} {{
+    rotate 1000
+    size 1
+    missingok
+    nocreate
+    compress
+    delaycompress
+    {more}
+}}
+"""
+
+
+@pytest.mark.parametrize("more", ["", "dateext\n    dateformat -%Y%m%d-%s"])
+def test_an_outside_logrotate_that_renames_costs_no_event(tmp_path: Path, more: str) -> None:
+    """The real logrotate, as often as it can; as advised, it packs a file one rotation later."""
+    logrotate = shutil.which("logrotate", path=f"{os.environ['PATH']}:/usr/sbin")
+    if logrotate is None:
+        pytest.skip("NOT TESTED: logrotate is not installed (apt-get install logrotate)")
+    folder = tmp_path / "logs"
+    folder.mkdir(mode=0o750)
+    path, each = folder / "api.log", 12_500
+    settings = tmp_path / "logrotate.conf"
+    settings.write_text(LOGROTATE.format(path=path, more=more))
+    command = [logrotate, "--force", "--state", str(tmp_path / "state"), str(settings)]
+    writers = started(path, each)
+    wait_for(path.exists)
+    rotations = 0
+    while not ended(writers):
+        found = path.exists() and path.stat().st_size
+        if found and subprocess.run(command, check=False, capture_output=True).returncode == 0:
+            rotations += 1
+            # A second rotation within the second in which writers notice would pack what they
+            # still write to.
+            wait_for(lambda: ended(writers) or settled(path))
+    assert [writer.returncode for writer in writers] == [0] * EIGHT
+    assert rotations
+    assert read_again(folder) == {f"api-{name}": each for name in range(EIGHT)}
+
+
+def settled(path: Path) -> bool:
+    """Tell whether nobody writes to any rotated file any more."""
+    for other in path.parent.iterdir():
+        if other != path:
+            with other.open("rb") as file:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    return False
+    return True
