@@ -120,23 +120,26 @@ def test_a_log_that_was_cut_short_gives_what_is_left(tmp_path: Path, share: floa
 
 
 @pytest.mark.parametrize("keeps_time", [False, True])
-def test_a_changed_byte_is_seen(tmp_path: Path, *, keeps_time: bool) -> None:
-    """In place, anywhere, and in a copy that has the old one's time and name."""
+def test_a_changed_byte_is_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, keeps_time: bool
+) -> None:
+    """In place, between what is sampled, and in a copy that has the old one's time and name."""
+    monkeypatch.setattr(building, "SIZE", 100 * SIZE)
     path = log_of(tmp_path / "log", 3000)
     cached(path)
-    status = path.stat()
-    raw = path.read_bytes()
-    changed = raw.replace(b'API="shop3"', b'API="spam3"')
-    middle = raw[: len(raw) // 2] + changed[len(raw) // 2 :]
+    status, raw = path.stat(), path.read_bytes()
+    at = raw.index(b'API="shop3"', len(raw) * 8 // 16 + 10_000)
+    changed = raw[:at] + b'API="spam3"' + raw[at + 11 :]
     if keeps_time:
         new = path.with_name("new")
-        new.write_bytes(middle)
+        new.write_bytes(changed)
         os.utime(new, ns=(status.st_atime_ns, status.st_mtime_ns))
         new.replace(path)
     else:
-        path.write_bytes(middle)
+        path.write_bytes(changed)
         os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
     assert_same(path)
+    assert not held(source_of(path))
     cached(path)
     assert bytes_held(source_of(path)) == path.stat().st_size
     assert_same(path)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gatewaylog.analytics import building
 from gatewaylog.analytics.querying import CachedPart
-from gatewaylog.events import RequestComplete
+from gatewaylog.events import IncomingRequest, RequestComplete
 from gatewaylog.formats import FORMATS, LineOptions
 from gatewaylog.reader import LONGEST
 from gatewaylog.search import QueryError, gathering_of
@@ -161,6 +161,18 @@ def _told(ask: object, query: str, log: Source) -> object:
         return ask(planned(query), log)  # type: ignore[operator]
     except QueryError as error:
         return str(error)
+
+
+@pytest.mark.parametrize(
+    "search", ["API=k", "API=K", "API!=k", "NOT API=k", "API IN (k, i)", "API=i", "NOT API=i"]
+)
+def test_no_letter_outside_ascii_is_one_inside(tmp_path: Path, search: str) -> None:
+    """U+212A KELVIN SIGN and U+0130 are k and i in lower case, but not here."""
+    path, form = tmp_path / "a.log", FORMATS["wso2"](LineOptions())
+    events = [IncomingRequest(api=api) for api in ("k", "K", "\u212a", "\u0130", "i", None)]
+    path.write_bytes(b"".join(form.encode(event, 1.4e9, "t") for event in events))
+    source, plan = cached(path), planned(f"{search} | stats count")
+    assert by_cache(plan, source) == by_lines(plan, source)
 
 
 def test_a_line_that_is_too_long_is_counted(tmp_path: Path) -> None:
