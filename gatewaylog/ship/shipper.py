@@ -27,14 +27,16 @@ if TYPE_CHECKING:
 class Pace:
     """How long what takes, in seconds.
 
-    `look`: between two looks at the logs. `gather`: how long a batch waits for more lines.
-    `first`, `most`: the pause after the first failure, which doubles up to `most`; each is cut by
-    up to a half at random, so that several shippers do not come back as one. `patience`: how long
-    a shipper that is to end at the log's end tries. `farewell`: how long one that is told to stop
-    goes on with what is there. `asked`: the longest pause that a destination may ask for.
+    `look`: between two looks at the logs, `watch`: the same while a batch is not taken. `gather`:
+    how long a batch waits for more lines. `first`, `most`: the pause after the first failure, which
+    doubles up to `most`; each is cut by up to a half at random, so that several shippers do not
+    come back as one. `patience`: how long a shipper that is to end at the log's end tries.
+    `farewell`: how long one that is told to stop goes on with what is there. `asked`: the longest
+    pause that a destination may ask for.
     """
 
     look: float = 0.2
+    watch: float = 1.0
     gather: float = 1.0
     first: float = 0.5
     most: float = 300.0
@@ -210,5 +212,16 @@ class Shipper:
         if error.after is not None:
             pause = max(pause, min(error.after, self._pace.asked))
         self._failures += 1
-        if self._stopped.wait(pause):
-            raise _Stopped
+        end = now + pause
+        while (left := end - time.monotonic()) > 0:
+            if self._stopped.wait(min(left, self._pace.watch)):
+                raise _Stopped
+            self._watch()
+
+    def _watch(self) -> None:
+        """Take note of files that come meanwhile: gone before they are read, they are gaps."""
+        self._trail.look()
+        if self._trail.gaps:
+            self._tell_gaps()
+        elif self._trail.positions != self._state.checkpoint.positions:
+            self._state.save(replace(self._state.checkpoint, positions=self._trail.positions))

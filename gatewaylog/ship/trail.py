@@ -71,7 +71,7 @@ class Trail:
 
     def batch(self, limits: Limits) -> Batch | None:
         """Return the next lines, of each log in turn; None where none is whole."""
-        self._look()
+        self.look()
         for turn in range(len(self._folders)):
             at = (self._turn + turn) % len(self._folders)
             for track in list(self._tracks.values()):
@@ -82,7 +82,7 @@ class Trail:
 
     def again(self, first: str, begin: int, end: int) -> Batch | None:
         """Return the batch that was under way, as it was; None where that can't be had."""
-        self._look()
+        self.look()
         track = self._tracks.get(first)
         if track is None or track.position.offset != begin or not self._is_ready(track):
             return None
@@ -91,7 +91,7 @@ class Trail:
 
     def behind(self) -> Iterator[Track]:
         """Yield the files that are not known to be delivered whole, open."""
-        self._look()
+        self.look()
         for track in list(self._tracks.values()):
             if not track.position.over and self._is_ready(track):
                 yield track
@@ -102,7 +102,7 @@ class Trail:
         self._number += len(batch.records)
         return self.positions
 
-    def _look(self) -> None:
+    def look(self) -> None:
         """Look which files there are, where that may have changed."""
         for folder in self._folders:
             if folder.is_changed(self._live(folder)):

@@ -17,7 +17,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-QUICK = Pace(look=0.01, gather=0.02, first=0.01, most=0.05, patience=15.0, farewell=5.0, asked=0.1)
+QUICK = Pace(
+    look=0.01,
+    watch=0.01,
+    gather=0.02,
+    first=0.01,
+    most=0.05,
+    patience=15.0,
+    farewell=5.0,
+    asked=0.1,
+)
 
 
 def line(number: int) -> bytes:

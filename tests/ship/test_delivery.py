@@ -237,6 +237,31 @@ def test_gaps_are_kept_and_told(
     assert lag_of(state).checkpoint.gaps == 1
 
 
+def test_a_file_that_comes_and_goes_while_the_destination_is_down_is_a_gap(
+    log: Path, state: Path, loki: Counterpart, store: LokiStore
+) -> None:
+    loki.stop()
+    append(log, range(10))
+    with shipping(log, state, to="loki", url=loki.url):
+        wait_for(lambda: (state / "checkpoint.json").exists() and _known(state) == 1)
+        rotate(log)
+        append(log, range(10, 20))
+        wait_for(lambda: _known(state) == 2)
+        rotate(log)
+        append(log, range(20, 30))
+        wait_for(lambda: _known(state) == 3)
+        log.with_name("api.log.1").unlink()
+        loki.start()
+        wait_for(lambda: len(store.entries) == 20)
+    assert store.lines == lines(range(10), range(20, 30))
+    (gap,) = ndjson(state / "gaps.ndjson")
+    assert (gap["file"], gap["offset"]) == (f"{log}.1", 0)
+
+
+def _known(state: Path) -> int:
+    return len(_checkpoint(state)["positions"])
+
+
 def test_the_lag_is_told_in_events_bytes_and_seconds(
     log: Path, state: Path, loki: Counterpart
 ) -> None:
