@@ -360,3 +360,43 @@ def test_a_subscription_names_an_api_or_all() -> None:
         " did you mean lzelus--Echo:v1.0.0?"
     )
     assert problem(APPLICATION + "subscriptions = ['Echo']\n").endswith("none is known")
+
+
+LOG_KEYS = """
+[log]
+max_size = "10MB"
+rotate = "daily"
+backups = 5
+keep = "90d"
+compress = "zst"
+on_full = "refuse"
+durability = "disk"
+"""
+
+
+def test_what_becomes_of_the_logs_files_is_configured() -> None:
+    log = read(LOG_KEYS).log
+    assert (log.max_size, log.rotate, log.backups) == (10_000_000, "daily", 5)
+    assert (log.keep, log.compress) == ("90d", "zst")
+    assert (log.on_full, log.durability) == ("refuse", "disk")
+    assert read('[log]\nmax_size = ""').log.max_size == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('max_size = "much"', 'log.max_size: must be bytes, or text like "64KiB", "10MB", "2GiB"'),
+        ("max_size = -1", "log.max_size: must be bytes"),
+        ("max_size = true", "log.max_size: must be bytes"),
+        ('rotate = "yearly"', "log.rotate: "),
+        ("backups = -1", "log.backups: "),
+        ('keep = "long"', 'log.keep: must be a time like "90d"'),
+        ('compress = "bz2"', "log.compress: "),
+        ('on_full = "wait"', "log.on_full: "),
+        ('path = "-"\nmax_size = 5', "log.max_size: needs a log that is a file"),
+        ('path = "-"\nkeep = "90d"', "log.keep: needs a log that is a file"),
+        ('path = "-"\ndurability = "disk"', 'log.durability: must be "kernel"'),
+    ],
+)
+def test_what_the_logs_files_can_not_be_is_told(text: str, said: str) -> None:
+    assert problem(f"[log]\n{text}").startswith(said)
