@@ -1,4 +1,5 @@
-"""(a) The cost of an event, encoded and written one by one, against `os.write` and `logging`.
+"""(a) The cost of an event, encoded and written one by one, against `os.write` and `logging`; and
+what Writer and Seq, rotation and `durability = "disk"` add to it.
 
 python benchmarks/event_cost.py [--runs 5] [--events 50000]
 """
@@ -10,6 +11,7 @@ import logging
 import os
 import statistics
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,6 +68,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for event in (INCOMING, COMPLETE):
             print(row(Path(folder), event, chosen.runs, chosen.events))
+        print(f"\n{ADDED_HEAD}")
+        for event in (INCOMING, COMPLETE):
+            print(added(Path(folder), event, chosen.runs, chosen.events))
+        print(f"\n{DISK_HEAD}")
+        for waiting in (1, 8, 64):
+            print(on_disk(Path(folder), waiting))
 
 
 def row(folder: Path, event: IncomingRequest | RequestComplete, runs: int, events: int) -> str:
@@ -96,6 +104,65 @@ def row(folder: Path, event: IncomingRequest | RequestComplete, runs: int, event
         f"| {type(event).__name__} | {len(line)} | {median['bare']:.2f} | {median['ours']:.2f} "
         f"| {median['handler']:.2f} | {median['ours'] / median['bare']:.2f} "
         f"| {median['handler'] / median['ours']:.2f} |"
+    )
+
+
+ADDED_HEAD = """\
+| event | without Writer and Seq µs | with them µs | rotated at 1 MiB µs |
+| --- | ---: | ---: | ---: |"""
+DISK_HEAD = """\
+| `durability = "disk"`: calls at the same time | events/s | fsyncs/s | ms a call waits, median |
+| ---: | ---: | ---: | ---: |"""
+
+
+def added(folder: Path, event: IncomingRequest | RequestComplete, runs: int, events: int) -> str:
+    """Return what an event costs without its numbers, with them, and in files that are rotated."""
+    logs = {"without": AccessLog(folder / "without"), "with": AccessLog(folder / "with")}
+    logs["rotated"] = AccessLog(folder / "rotated", max_size="1MiB")
+    logs["without"]._writer._encode = _unnumbered(logs["without"])  # noqa: SLF001
+    costs: dict[str, list[float]] = {name: [] for name in logs}
+    for _ in range(runs):
+        for name, log in logs.items():
+            costs[name].append(each(lambda log=log: log.write(event), events))
+    for log in logs.values():
+        log.close()
+    shown = " | ".join(f"{statistics.median(costs[name]):.2f}" for name in logs)
+    return f"| {type(event).__name__} | {shown} |"
+
+
+def _unnumbered(log: AccessLog) -> Callable[..., bytes]:
+    encode = log._format.encode  # noqa: SLF001
+    return lambda event, now, thread, writer, seq: encode(event, now, thread)
+
+
+def on_disk(folder: Path, waiting: int, seconds: float = 2.0) -> str:
+    """Return how many events a second so many calls write that each wait for the disk."""
+    log = AccessLog(folder / f"disk-{waiting}", durability="disk")
+    syncs, waits = [0], []
+    sync = log.sink.sync  # type: ignore[attr-defined]
+
+    def counted() -> str | None:
+        syncs[0] += 1
+        return sync()
+
+    log.sink.sync = counted  # type: ignore[attr-defined]
+    until = time.monotonic() + seconds
+
+    def call() -> None:
+        while (began := time.monotonic()) < until:
+            log.write(INCOMING)
+            log.disk.wait()
+            waits.append(time.monotonic() - began)
+
+    threads = [threading.Thread(target=call) for _ in range(waiting)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    log.close()
+    return (
+        f"| {waiting} | {len(waits) / seconds:,.0f} | {syncs[0] / seconds:,.0f} "
+        f"| {statistics.median(waits) * 1000:.2f} |"
     )
 
 
