@@ -37,7 +37,8 @@ class Writer:
     def __init__(self, sink: Sink, form: Format, clock: Clock) -> None:
         self.sink = sink
         self._encode = form.encode
-        self._clock = clock
+        self._wall = clock.wall
+        self._new_id = clock.new_id
         self._begin()
         renew_after_fork(self._begin)
 
@@ -68,18 +69,36 @@ class Writer:
                 return True
             self._writing = True
             try:
-                loss = self._loss
-                reason = self._tell(loss) if loss.count else None
+                if self._loss.count:
+                    return self._write_after_loss(event, final=final)
+                # As `_line`, which would take a tenth of a microsecond more to be called.
+                try:
+                    thread = self._here.label
+                except AttributeError:
+                    thread = self._name_thread()
+                seq = self._seq + 1
+                reason = self.sink.write(self._encode(event, self._wall(), thread, self._id, seq))
                 if reason is None:
-                    reason = self._line(event)
-                if reason is not None and final:
-                    self._seq += 1
-                    loss.add(self._seq, reason)
-                return reason is None
+                    self._seq = seq
+                    return True
+                return self._lose(reason, final=final)
             finally:
                 self._writing = False
                 if self._late:
                     self._write_late()
+
+    def _write_after_loss(self, event: Event, *, final: bool) -> bool:
+        """Write what was lost, then the event."""
+        reason = self._tell(self._loss)
+        if reason is None:
+            reason = self._line(event)
+        return reason is None or self._lose(reason, final=final)
+
+    def _lose(self, reason: str, *, final: bool) -> bool:
+        if final:
+            self._seq += 1
+            self._loss.add(self._seq, reason)
+        return False
 
     def _line(self, event: Event) -> str | None:
         """Write the next line; return why that can't be, and use up no number then."""
@@ -88,14 +107,14 @@ class Writer:
         except AttributeError:
             thread = self._name_thread()
         seq = self._seq + 1
-        reason = self.sink.write(self._encode(event, self._clock.wall(), thread, self._id, seq))
+        reason = self.sink.write(self._encode(event, self._wall(), thread, self._id, seq))
         if reason is None:
             self._seq = seq
         return reason
 
     def _tell(self, loss: Loss) -> str | None:
         """Write what was lost, before anything else; return why that can't be."""
-        reason = self._line(loss.event(self._clock.new_id()))
+        reason = self._line(loss.event(self._new_id()))
         if reason is None:
             loss.over()
         return reason
