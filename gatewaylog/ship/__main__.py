@@ -22,7 +22,8 @@ def main() -> int:
     """Ship until told to stop; return the exit status."""
     stop = Stop()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_IGN)  # meant for the gateway: all its processes may get it
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     os.nice(_NICE)
     told = json.loads(sys.stdin.buffer.readline() or b"null")

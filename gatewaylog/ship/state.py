@@ -90,9 +90,11 @@ class State:
     def _forget_unsaid_letters(self) -> None:
         """Drop dead letters of a batch that a killed shipper had not finished: it comes again."""
         path = self._folder / DEAD_LETTERS
-        with _asking(path), contextlib.suppress(FileNotFoundError):
-            if path.stat().st_size > self.checkpoint.dead_size:
-                os.truncate(path, self.checkpoint.dead_size)
+        if not os.path.lexists(path):
+            return
+        with _asking(path), _created(path, 0) as descriptor:
+            if os.fstat(descriptor).st_size > self.checkpoint.dead_size:
+                os.ftruncate(descriptor, self.checkpoint.dead_size)
 
 
 def read_checkpoint(folder: Path) -> Checkpoint | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,19 @@ def test_lines_are_delivered_to_the_last(tmp_path: Path) -> None:
         append(log, range(3, 6))
     assert got(tmp_path, "a") == log.read_bytes()
     assert not is_held(tmp_path / "a")
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR1, signal.SIGINT])
+def test_the_gateways_signals_end_no_shipper(tmp_path: Path, number: signal.Signals) -> None:
+    log = tmp_path / "api.log"
+    append(log, range(3))
+    with Shippers([order(tmp_path, "a")]) as shippers:
+        wait_for(lambda: got(tmp_path, "a") == log.read_bytes())
+        (process,) = shippers._running.values()
+        process.send_signal(number)
+        append(log, range(3, 6))
+        wait_for(lambda: got(tmp_path, "a") == log.read_bytes())
+        assert process.poll() is None
 
 
 def test_what_is_wanted_instead_replaces_what_runs(tmp_path: Path) -> None:

@@ -146,7 +146,8 @@ def _handler(counterpart: Counterpart) -> type[BaseHTTPRequestHandler]:
                 return  # the shipper was killed while it sent
             met = counterpart.meet(asked)
             if isinstance(met, str):
-                self.misbehave(met)
+                self.close_connection = True
+                _misbehave(self, met, counterpart.trouble)
                 return
             status, fields, content = met
             self.send_response(status)
@@ -156,20 +157,24 @@ def _handler(counterpart: Counterpart) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(content)
 
-        def misbehave(self, kind: str) -> None:
-            self.close_connection = True
-            if kind == "half":
-                self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf of ")
-            elif kind == "stall":
-                counterpart.trouble.stalled.wait(3)
-            elif kind == "lost":  # RST: what we had sent may be lost as well
-                linger = struct.pack("ii", 1, 0)
-                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-
         def log_message(self, *_: object) -> None:
             pass
 
     return Handler
+
+
+def _misbehave(handler: BaseHTTPRequestHandler, kind: str, trouble: Trouble) -> None:
+    if kind == "half":
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf of ")
+    elif kind == "drip":
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        while not trouble.stalled.wait(0.05):
+            handler.wfile.write(b".")
+    elif kind == "stall":
+        trouble.stalled.wait(3)
+    elif kind == "lost":  # RST: what we had sent may be lost as well
+        linger = struct.pack("ii", 1, 0)
+        handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
 
 
 @contextlib.contextmanager

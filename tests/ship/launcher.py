@@ -21,7 +21,7 @@ def run(settings: dict[str, Any]) -> None:
 
     log, state = Path(settings.pop("log")), Path(settings.pop("state"))
     settings["command"] = tuple(settings.get("command", ()))
-    pace = Pace(look=0.005, gather=0.01, first=0.01, most=0.03, asked=0.05)
+    pace = Pace(look=0.005, watch=0.01, gather=0.01, first=0.01, most=0.03, asked=0.05)
     stop = Stop()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     ship(Settings(**settings), [log], state, stop, pace=pace, quiet=1.0)

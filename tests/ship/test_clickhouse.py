@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-pytestmark = pytest.mark.system
-
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[RunningClickHouse]:
@@ -146,6 +144,7 @@ def test_rows_are_those_that_a_search_reads(
     ]
 
 
+@pytest.mark.system
 def test_killed_at_random_each_line_is_stored_once(
     log: Path, state: Path, server: Counterpart, running: RunningClickHouse, table: str
 ) -> None:
