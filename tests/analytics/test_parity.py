@@ -52,6 +52,8 @@ WORDS = (
 )
 FIELDS = (
     "API=k* | stats count by API",
+    "Event=ERROR | stats count by API, StatusCode",
+    "Event!=incoming_request DurationMs>=0 | stats count by Event",
     "API=K | stats count by API",
     "NOT API=shop | stats count by Event",
     "API!=shop | stats count",
