@@ -51,11 +51,11 @@ class Scripted:
         self._closing = True
         with contextlib.suppress(OSError):  # wakes who waits for a connection
             socket.create_connection(self._listener.getsockname(), 1).close()
-        for client in self._open:
-            client.close()
 
     def end(self) -> None:
         self._listener.close()
+        for client in self._open:
+            client.close()
 
 
 def _request(client: socket.socket) -> bytes:
