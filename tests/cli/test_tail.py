@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from gatewaylog.accesslog import AccessLog
 from gatewaylog.cli.event_lines import EventLines
-from gatewaylog.events import IncomingRequest, RequestComplete, RequestError
+from gatewaylog.events import IncomingRequest, LogLoss, RequestComplete, RequestError
 from tests.cli.processes import COMMAND, at_terminal, environment, gatewaylog, said_once, started
 from tests.waiting import wait_for
 
@@ -621,3 +621,9 @@ def cpu_of(process: int) -> float:
     """Seconds of processor time that a process has taken."""
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_what_could_not_be_written_is_shown_in_its_place(tmp_path: Path) -> None:
+    loss = LogLoss("urn:uuid:1", 3, 4, 6, "No space\x1b left")
+    done = gatewaylog("tail", str(written(tmp_path / "log", INCOMING, loss)))
+    assert "! LOG_LOSS: 3 events were not written: No space\\x1b left" in done.stdout

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from gatewaylog.events import IncomingRequest, RequestComplete, RequestError
+from gatewaylog.events import IncomingRequest, LogLoss, RequestComplete, RequestError
 from gatewaylog.gateway.admin import Admin, Board
 from gatewaylog.gateway.metrics import MeteredLog, Metrics, Snapshot, exposition
 from gatewaylog.sinks import MemorySink
@@ -92,3 +92,9 @@ def test_what_is_pinned_to_the_board_tells_whether_its_process_runs(tmp_path: Pa
     assert sorted(board.read(), key=str) == sorted(
         [{"ready": False, "alive": True}, {"ready": True, "alive": False}], key=str
     )
+
+
+def test_a_loss_is_counted_by_what_was_lost_alone() -> None:
+    metrics = Metrics()
+    metrics.count(LogLoss(lost=3))
+    assert metrics.snapshot(lost=3, suspended=()) == Metrics().snapshot(lost=3, suspended=())

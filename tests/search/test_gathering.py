@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from gatewaylog.events import IncomingRequest, RequestComplete, RequestError
+from gatewaylog.events import IncomingRequest, LogLoss, RequestComplete, RequestError
 from gatewaylog.formats import FORMATS, LineOptions
 from gatewaylog.search import Together, gathering_of, row_reader
 from gatewaylog.search.columns import Columns, Taken
@@ -215,6 +215,19 @@ def test_lines_of_the_default_format_need_no_reading_one_by_one() -> None:
     ]
     takings, others = taken_of(b"".join(lines), ("API", "StatusCode"))
     assert takings == [Taken({"API": "a", "StatusCode": "200"}, 0, 100)]
+    assert not others
+
+
+def test_numbered_lines_and_losses_need_no_reading_one_by_one() -> None:
+    events = (RequestComplete(api="a", status_code=200), LogLoss("urn:uuid:1", 2, 3, 4, "full"))
+    lines = [
+        _FORM.encode(event, 7.0, "t", "0123456789abcdef", at) for at, event in enumerate(events, 5)
+    ]
+    takings, others = taken_of(b"".join(lines), ("API", "Count", "Seq", "Writer"))
+    assert takings == [
+        Taken({"API": "a", "Writer": "0123456789abcdef", "Seq": "5"}, 0, 1),
+        Taken({"Count": "2", "Writer": "0123456789abcdef", "Seq": "6"}, 0, 1),
+    ]
     assert not others
 
 
