@@ -17,7 +17,7 @@ def fixture_file(name: str) -> Path:
     """A file of real data that lies beside the repository, or in GATEWAYLOG_FIXTURES."""
     path = Path(_FIXTURES) / name
     if not path.is_file():
-        _missing(f"{name} is not in {path.parent}: set GATEWAYLOG_FIXTURES")
+        missing(f"{name} is not in {path.parent}: set GATEWAYLOG_FIXTURES")
     return path
 
 
@@ -25,11 +25,11 @@ def program(name: str) -> str:
     """The path of a program."""
     path = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
     if path is None:
-        _missing(f"{name} is not installed")
+        missing(f"{name} is not installed")
     return path
 
 
-def _missing(reason: str) -> NoReturn:
+def missing(reason: str) -> NoReturn:
     if os.environ.get("GATEWAYLOG_REQUIRE_ALL") == "1":
         pytest.fail(reason)
     pytest.skip(reason)
