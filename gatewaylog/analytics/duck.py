@@ -48,7 +48,7 @@ def _connected(*, ordered: bool) -> duckdb.DuckDBPyConnection:
     try:
         import duckdb
     except ImportError:
-        message = "this needs DuckDB: pip install gatewaylog[analytics]"
+        message = "this needs DuckDB: pip install 'gatewaylog[analytics]'"
         raise ExtraMissing(message) from None
     alone = multiprocessing.parent_process() is None
     return duckdb.connect(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gatewaylog.search import Gathering
 
 ENGINE = "duckdb"
-_MISSING = "search: --engine duckdb needs DuckDB: pip install gatewaylog[analytics]"
+_MISSING = "search: --engine duckdb needs DuckDB: pip install 'gatewaylog[analytics]'"
 
 
 def check_query(gathering: Gathering | None) -> None:

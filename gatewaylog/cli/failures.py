@@ -16,6 +16,14 @@ INTERRUPTED = 130  # as shells tell it: 128 and SIGINT's number
 
 _SHOW_FAULTS = "GATEWAYLOG_TRACEBACK"
 
+# The extra that brings what a verb needs: of some modules it is known, else of the verb.
+_EXTRA_OF_MODULE = {
+    "duckdb": "analytics",
+    "rich": "reading",
+    "zstandard": "zstd",
+}
+_EXTRA_OF_VERB = {"dashboard": "dashboard"}
+
 
 def tell(error: BaseException, *, verb: str) -> int:
     """Tell the user of an error that ended a verb; return the exit status."""
@@ -50,9 +58,11 @@ def _told(error: BaseException, verb: str) -> tuple[str, int]:
         case WrongCall() | GatewaylogError():
             return str(error), WRONG
         case ModuleNotFoundError() if not (error.name or "").startswith("gatewaylog"):
+            module = (error.name or "").partition(".")[0]
+            extra = _EXTRA_OF_MODULE.get(module) or _EXTRA_OF_VERB.get(verb, "gateway")
             return (
                 f"{verb} needs {error.name}, which is not installed:"
-                " pip install 'gatewaylog[gateway]'"
+                f" pip install 'gatewaylog[{extra}]'"
             ), WRONG
         case OSError():
             where = f"{os.fsdecode(error.filename)}: " if error.filename else ""

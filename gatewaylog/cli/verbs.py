@@ -26,7 +26,7 @@ VERBS = {
     "report": "ready reports: APIs, errors, unmatched URLs, clients, the slowest",
     "dashboard": "show a log on a local web page: figures, live tail, exchanges",
     "convert": "write the same events in another format",
-    "ship": "deliver a log elsewhere: Loki, Splunk, ClickHouse, syslog, OpenTelemetry, a program",
+    "ship": "deliver a log to Loki, Splunk, ClickHouse, syslog, OpenTelemetry…",
     "rotate": "rotate a log now, pack and delete what was rotated",
     "verify": "say whether a log is whole: none missing, double, out of order",
     "keys": "make an API key",

@@ -49,7 +49,7 @@ def _zstd(name: str) -> Callable[[], _Unpacker]:
         if module == "zstandard":
             return lambda: cast("_Unpacker", found.ZstdDecompressor().decompressobj())
         return cast("Callable[[], _Unpacker]", found.ZstdDecompressor)
-    raise ReaderError(f"{name}: is compressed with Zstandard: pip install gatewaylog[zstd]")
+    raise ReaderError(f"{name}: is compressed with Zstandard: pip install 'gatewaylog[zstd]'")
 
 
 class Frames(io.RawIOBase):

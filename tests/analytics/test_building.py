@@ -139,7 +139,7 @@ def test_without_duckdb_the_extra_is_named_and_all_else_works(tmp_path: Path) ->
     hidden = str(tmp_path / "path")
     done = gatewaylog("search", COUNT, str(path), "--engine", "duckdb", PYTHONPATH=hidden)
     assert done.returncode == 2
-    assert "pip install gatewaylog[analytics]" in said_once(done)
+    assert "pip install 'gatewaylog[analytics]'" in said_once(done)
     assert gatewaylog("search", COUNT, str(path), PYTHONPATH=hidden).returncode == 0
 
 

@@ -146,7 +146,7 @@ def test_without_duckdb_the_extra_is_named(tmp_path: Path) -> None:
     for arguments in (("search", "*", "--output", "parquet"), ("convert", "--to", "parquet")):
         done = gatewaylog(*arguments, str(LOG), PYTHONPATH=str(tmp_path))
         assert done.returncode == 2
-        assert "parquet needs DuckDB: pip install gatewaylog[analytics]" in said_once(done)
+        assert "parquet needs DuckDB: pip install 'gatewaylog[analytics]'" in said_once(done)
 
 
 texts = st.text(st.characters(exclude_categories=()), max_size=8)

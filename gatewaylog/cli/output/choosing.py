@@ -48,4 +48,4 @@ def check_parquet(verb: str) -> None:
     from gatewaylog.analytics.duck import is_installed
 
     if not is_installed():
-        raise WrongCall(f"{verb}: parquet needs DuckDB: pip install gatewaylog[analytics]")
+        raise WrongCall(f"{verb}: parquet needs DuckDB: pip install 'gatewaylog[analytics]'")
