@@ -209,7 +209,7 @@ def test_zstandard_without_a_module_names_the_extra(
     for module in ("zstandard", "compression.zstd"):
         monkeypatch.setitem(sys.modules, module, None)
     path = write(folder / "log.zst", b"\x28\xb5\x2f\xfd....")
-    with pytest.raises(ReaderError, match=r"^.*log.zst: .*pip install gatewaylog\[zstd\]$"):
+    with pytest.raises(ReaderError, match=r"^.*log.zst: .*pip install 'gatewaylog\[zstd\]'$"):
         list(entries(path))
 
 
