@@ -11,6 +11,7 @@ from dataclasses import dataclass
 MAIN = "main"
 FAULT = "fault"
 AUTH = "_auth_failure_handler_"
+THROTTLED = "_throttle_out_handler_"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,10 +54,19 @@ SHUTTING_DOWN = _failure(FAULT, 101507, 503, "Gateway shutting down")
 LOG_UNAVAILABLE = _failure(FAULT, 101599, 503, "Log unavailable")
 INTERNAL_ERROR = _failure(FAULT, 500, 500, "Internal Server Error")
 
+AUTH_UNAVAILABLE = _failure(AUTH, 900900, 500, "Unclassified Authentication Failure")
 INVALID_CREDENTIALS = _failure(AUTH, 900901, 401, "Invalid Credentials")
 MISSING_CREDENTIALS = _failure(AUTH, 900902, 401, "Missing Credentials")
+TOKEN_EXPIRED = _failure(AUTH, 900903, 401, "Access Token Expired")
+TOKEN_INACTIVE = _failure(AUTH, 900904, 401, "Access Token Inactive")
 WRONG_CREDENTIAL_TYPE = _failure(AUTH, 900905, 401, "Incorrect Access Token Type is provided")
 NOT_SUBSCRIBED = _failure(AUTH, 900908, 403, "Resource forbidden")
+SUBSCRIPTION_INACTIVE = _failure(AUTH, 900909, 401, "The subscription to the API is inactive")
 SCOPE_MISSING = _failure(
     AUTH, 900910, 403, "The access token does not allow you to access the requested resource"
 )
+
+THROTTLED_API = _failure(THROTTLED, 900800, 429, "Message throttled out")
+THROTTLED_RESOURCE = _failure(THROTTLED, 900802, 429, "Resource level throttled out")
+THROTTLED_APPLICATION = _failure(THROTTLED, 900803, 429, "Application level throttled out")
+THROTTLED_SUBSCRIPTION = _failure(THROTTLED, 900804, 429, "Subscription level throttled out")

@@ -24,7 +24,10 @@ _REALM = 'Bearer realm="gatewaylog"'
 _CHALLENGES = {
     errors.MISSING_CREDENTIALS.code: _REALM,
     errors.INVALID_CREDENTIALS.code: f'{_REALM}, error="invalid_token"',
+    errors.TOKEN_EXPIRED.code: f'{_REALM}, error="invalid_token"',
+    errors.TOKEN_INACTIVE.code: f'{_REALM}, error="invalid_token"',
     errors.WRONG_CREDENTIAL_TYPE.code: f'{_REALM}, error="invalid_request"',
+    errors.SUBSCRIPTION_INACTIVE.code: f'{_REALM}, error="invalid_token"',
     errors.SCOPE_MISSING.code: f'{_REALM}, error="insufficient_scope"',
 }
 _DESCRIPTIONS = {
@@ -47,11 +50,21 @@ _DESCRIPTIONS = {
     errors.SHUTTING_DOWN: "The gateway is being stopped.",
     errors.LOG_UNAVAILABLE: "The call can't be logged, and is not served without.",
     errors.INTERNAL_ERROR: "The gateway failed to handle this call.",
+    errors.AUTH_UNAVAILABLE: "Your credential can't be checked just now.",
     errors.INVALID_CREDENTIALS: "Make sure that your credential is right and is still valid.",
-    errors.MISSING_CREDENTIALS: "Send an API key in the header X-API-Key or ApiKey.",
+    errors.MISSING_CREDENTIALS: "Send an API key in the header X-API-Key or ApiKey,"
+    " or an access token in Authorization: Bearer.",
+    errors.TOKEN_EXPIRED: "Ask for a new access token.",
+    errors.TOKEN_INACTIVE: "The access token was revoked, or is not valid any more.",
     errors.WRONG_CREDENTIAL_TYPE: "This API takes another kind of credential.",
     errors.NOT_SUBSCRIBED: "Your application is not subscribed to this API.",
+    errors.SUBSCRIPTION_INACTIVE: "Your application's subscription to this API rests.",
     errors.SCOPE_MISSING: "Your application lacks the scope that this resource needs.",
+    errors.THROTTLED_API: "This API has had more calls than it takes in this time.",
+    errors.THROTTLED_RESOURCE: "This resource has had more calls than it takes in this time.",
+    errors.THROTTLED_APPLICATION: "Your application has made more calls than it may in this time.",
+    errors.THROTTLED_SUBSCRIPTION: "Your application has made more calls of this API than it may"
+    " in this time.",
 }
 
 
