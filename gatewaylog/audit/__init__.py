@@ -1,0 +1,1 @@
+"""Who did what: the event log, the use of tokens, and the rules that look over it."""
