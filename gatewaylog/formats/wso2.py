@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _UNSAFE = re.compile(
     '["\\\\\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]'
 )
-# What the fast way looks for: a line of ours has its quotation marks and its line feed of these.
+# What the fast way looks for: no text of an event may hold any of these.
 _SUSPECT = bytes([*range(0x20), ord('"'), ord("\\"), *range(0x7F, 0x100)])
 _FRACTIONS = tuple(f"{millisecond:03d}" for millisecond in range(1000))
 _PREFIX = re.compile(
@@ -92,22 +92,24 @@ class Wso2Format:
         """Return the event's line, written at `now` (seconds since the epoch) by `thread`, the
         line `seq` of `writer`.
 
-        Nearly every event holds plain text alone, so its pairs are put together first and looked
-        at once as a whole; only where something is to be escaped, cut or added they are made
-        again one by one, which takes several times as long (benchmarks/event_cost.py).
+        Nearly every event holds plain text alone, so its pairs are put together first and its texts
+        looked at once as a whole; only where something is to be escaped, cut or added the pairs are
+        made again one by one, which takes several times as long (benchmarks/event_cost.py).
         """
-        body, marks = self._bodies[type(event)](event)
+        body, texts = self._bodies[type(event)](event)
         prefix = self._prefix(now, thread)
         if writer and self._full:
-            marks += 4  # quotation marks
             line = f'{prefix}{body}, Writer="{writer}", Seq="{seq}"\n'
         else:
             line = f"{prefix}{body}\n"
-        if line.isascii() and not event.extra and "null" not in event:
-            raw = line.encode()
-            length = len(raw)
-            if length - len(raw.translate(None, _SUSPECT)) == marks and length <= self._long:
-                return raw
+        if (
+            texts.isascii()
+            and not event.extra
+            and "null" not in event
+            and len(line) <= self._long
+            and len(texts) == len(texts.encode().translate(None, _SUSPECT))
+        ):
+            return line.encode()
         pairs = numbered_pairs(event, self._options.fields, writer, seq)
         return _render(prefix, pairs, self._options)
 
@@ -172,31 +174,34 @@ def prefix_text(text: str) -> str:
     return _NOT_IN_PREFIX.sub("_", text) or "-"
 
 
-def _body(layout: Layout, fields: str) -> Callable[[Event], tuple[str, int]]:
-    """Make the function that writes an event's pairs as they are, and counts the quotation marks
-    and the line feed that the line must have.
+def _body(layout: Layout, fields: str) -> Callable[[Event], tuple[str, str]]:
+    """Make the function that writes an event's pairs as they are, and returns its texts beside, one
+    behind the other.
 
-    Its text is one f-string made from the layout, as `dataclasses` makes its methods: a loop over
+    Both are one f-string made from the layout, as `dataclasses` makes its methods: a loop over
     22 fields takes four times as long (benchmarks/event_cost.py).
     """
     chosen = [at for at, field in enumerate(layout.fields) if fields == "full" or field.seed]
     values = ", ".join(f"v{at}" for at in range(len(layout.fields)))
-    source = ["def body(event):", f" {values}, _ = event", f" marks = {2 * len(chosen) + 3}"]
-    shape = ""
+    source = ["def body(event):", f" {values}, _ = event"]
+    shape = texts = ""
     for at in chosen:
-        field, value = layout.fields[at], f"v{at}"
+        field, value, text = layout.fields[at], f"v{at}", f"t{at}"
         event = f'Event="{layout.name}", ' if at == layout.before_name else ""
         head = f'{", " if at else ""}{event}{field.key}="'
         shown = f'"%.3f" % {value}' if field.kind is float else value
         if field.always:
             source.append(f' {value} = "null" if {value} is None else {shown}')
             shape += f'{head}{{{value}}}"'
+            text = value
         else:
-            source.append(f' if {value} is None: {value} = ""; marks -= 2')
-            source.append(f" else: {value} = '{head}%s\"' % ({shown})")
+            source.append(f' if {value} is None: {value} = {text} = ""')
+            source.append(f" else: {text} = {value}; {value} = '{head}%s\"' % ({shown})")
             shape += f"{{{value}}}"
-    source.append(f" return f'{shape}', marks")
-    made: dict[str, Callable[[Event], tuple[str, int]]] = {}
+        if field.kind is str:
+            texts += f"{{{text}}}"
+    source.append(f" return f'{shape}', f'{texts}'")
+    made: dict[str, Callable[[Event], tuple[str, str]]] = {}
     exec("\n".join(source), made)  # noqa: S102 - no text in it comes from outside
     return made["body"]
 
