@@ -49,6 +49,10 @@ class _Stopped(Exception):
     """We are told to stop, and the batch was not taken."""
 
 
+class _RefusedWhole(Exception):
+    """A batch of several records was refused, and it is not known which is to blame."""
+
+
 class Shipper:
     """Delivers what `trail` finds to `destination`, and keeps how far in `state`.
 
@@ -68,6 +72,7 @@ class Shipper:
         self._state = state
         self._stopped = stopped
         self._pace = pace
+        self._most = destination.limits.events  # in a batch, fewer after one was refused
         self._failures = 0
         self._failing_since = 0.0
         self._end = float("inf")  # of the time that is left once we are told to stop
@@ -116,7 +121,8 @@ class Shipper:
 
     def _gathered(self, *, once: bool) -> Batch | None:
         """Return the next batch, once it is full or its lines have waited long enough."""
-        limits = self._destination.limits
+        most = self._destination.limits
+        limits = replace(most, events=min(most.events, self._most))
         end = time.monotonic() + self._pace.gather
         while True:
             batch = self._trail.batch(limits)
@@ -139,7 +145,14 @@ class Shipper:
         sending = Sending(first=position.first, begin=batch.begin, end=position.offset)
         kept = replace(self._state.checkpoint, positions=self._trail.positions, sending=sending)
         self._state.save(kept, durable=False)
-        refusals = self._sent(batch.records, once=once)
+        try:
+            refusals = self._sent(batch.records, once=once)
+        except _RefusedWhole:
+            # Its half is the next batch, with a checkpoint of its own: whenever we are killed, what
+            # was found out so far stays.
+            self._most = len(batch.records) // 2
+            return
+        self._most = min(self._most * 2, self._destination.limits.events)
         self._state.bury(kept.to, refusals)
         self._state.save(
             self._state.checkpoint.passed(
@@ -152,7 +165,10 @@ class Shipper:
             notice(f"{kept.to}: {len(refusals)} refused for good: {refusals[0].reason}")
 
     def _sent(self, records: Sequence[Record], *, once: bool) -> list[Refusal]:
-        """Send records until each is taken or refused; return those that were refused."""
+        """Send records until each is taken or refused; return those that were refused.
+
+        Raises _RefusedWhole where none of them was taken.
+        """
         refusals: list[Refusal] = []
         parts = [records]
         while parts:
@@ -166,6 +182,8 @@ class Shipper:
             except TryAgain as error:
                 parts.append(part[error.taken :])
             except Refused as error:
+                if error.at is None and len(part) == len(records) > 1:
+                    raise _RefusedWhole from None
                 if error.at is None and len(part) > 1:
                     half = len(part) // 2
                     parts += [part[half:], part[:half]]

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ CHECKPOINT = "checkpoint.json"
 DEAD_LETTERS = "dead-letters.ndjson"
 GAPS = "gaps.ndjson"
 _LOCK = "lock"
+_MOMENT = 1.0  # seconds
 _FOLDER_MODE, _FILE_MODE = 0o700, 0o600  # what is kept here tells of people
 
 
@@ -35,11 +37,9 @@ class State:
         with _asking(folder):
             folder.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
             self._lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _FILE_MODE)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _locked(self._lock):
             os.close(self._lock)
-            raise ShipError(f"{folder}: another shipper is at work with it") from None
+            raise ShipError(f"{folder}: another shipper is at work with it")
         self.checkpoint = read_checkpoint(folder) or Checkpoint(to=to)
         if self.checkpoint.to != to:
             os.close(self._lock)
@@ -95,6 +95,22 @@ class State:
         with _asking(path), _created(path, 0) as descriptor:
             if os.fstat(descriptor).st_size > self.checkpoint.dead_size:
                 os.ftruncate(descriptor, self.checkpoint.dead_size)
+
+
+def _locked(descriptor: int) -> bool:
+    """Lock a file, or tell that another has: one that is being killed is waited for a moment, as is
+    what it was about to start.
+    """
+    end = time.monotonic() + _MOMENT
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > end:
+                return False
+            time.sleep(_MOMENT / 50)
+        else:
+            return True
 
 
 def read_checkpoint(folder: Path) -> Checkpoint | None:
