@@ -47,6 +47,7 @@ class Configured:
     """
 
     path: str = ""
+    events: str = ""
     indexes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -63,8 +64,10 @@ def configured(options: Namespace) -> Configured:
         raise ConfigurationError([f"{file}: is not TOML: {error}"]) from None
     path = _expanded(_table(tables, "log").get("path", USUAL[0]), file, "log.path")
     indexes = _table(_table(tables, "search"), "index")
+    events = _table(tables, "event_log").get("path", "")
     return Configured(
         path=path,
+        events=_expanded(events, file, "event_log.path") if events else "",
         indexes={name: _globs(globs, file, name) for name, globs in indexes.items()},
     )
 

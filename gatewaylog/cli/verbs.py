@@ -29,6 +29,7 @@ VERBS = {
     "ship": "deliver a log to Loki, Splunk, ClickHouse, syslog, OpenTelemetry…",
     "rotate": "rotate a log now, pack and delete what was rotated",
     "verify": "say whether a log is whole: none missing, double, out of order",
+    "events": "show who did what: records of the event log, whole sessions",
     "keys": "make an API key",
     "completion": "print a script that completes this command in bash, zsh or fish",
 }
