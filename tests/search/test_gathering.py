@@ -21,6 +21,7 @@ from tests.search.access_log import LINES, planned
 from tests.search.test_cases import CASES
 
 if TYPE_CHECKING:
+    from gatewaylog.events import Event
     from gatewaylog.search import Gathering, Result
 
 DIVISIBLE = [case["query"] for case in CASES if gathering_of(planned(case["query"]))]
@@ -219,7 +220,8 @@ def test_lines_of_the_default_format_need_no_reading_one_by_one() -> None:
 
 
 def test_numbered_lines_and_losses_need_no_reading_one_by_one() -> None:
-    events = (RequestComplete(api="a", status_code=200), LogLoss("urn:uuid:1", 2, 3, 4, "full"))
+    events: list[Event] = [RequestComplete(api="a", status_code=200)]
+    events.append(LogLoss("urn:uuid:1", 2, 3, 4, "full"))
     lines = [
         _FORM.encode(event, 7.0, "t", "0123456789abcdef", at) for at, event in enumerate(events, 5)
     ]

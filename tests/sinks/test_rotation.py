@@ -210,8 +210,9 @@ def test_who_writes_holds_a_shared_lock_as_long_as_the_file_is_open(tmp_path: Pa
     assert is_free(path)
 
 
+@pytest.mark.parametrize("is_held", [True, False])
 def test_a_file_that_was_rotated_just_as_it_was_opened_is_not_written_to(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_held: bool
 ) -> None:
     """The packer may hold it already, or will in a moment."""
     path = tmp_path / "api.log"
@@ -224,7 +225,8 @@ def test_a_file_that_was_rotated_just_as_it_was_opened_is_not_written_to(
         if target == path and not packer:
             path.rename(tmp_path / "api.log.1")
             packer.append(real(tmp_path / "api.log.1", os.O_RDONLY))
-            fcntl.flock(packer[0], fcntl.LOCK_EX)
+            if is_held:
+                fcntl.flock(packer[0], fcntl.LOCK_EX)
         return fd
 
     monkeypatch.setattr(os, "open", opening)
