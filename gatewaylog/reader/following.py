@@ -52,7 +52,7 @@ class Follower:
     `last` lines of each file, None: with its first. A line is given when
     its line feed is written. The rest of a renamed file comes before what the new one holds, and
     the renamed one is watched for a minute more, as other writers may hold it still; one that was
-    rotated twice between two looks is found by its name. A cut file begins anew.
+    rotated twice between two looks is found by its name, packed or not. A cut file begins anew.
 
     Iterate it, and end that from anywhere by `stop`; or call `poll` whenever you like. Raises
     ReaderError for what can't be followed: a pipe, or a file that may not be read.
