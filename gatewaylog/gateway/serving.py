@@ -14,6 +14,7 @@ from gatewaylog.gateway.app import Gateway, Limits
 from gatewaylog.gateway.balance import Balancer
 from gatewaylog.gateway.forward import Forwarder
 from gatewaylog.gateway.metrics import MeteredLog, Metrics
+from gatewaylog.gateway.records import Losses, event_log
 from gatewaylog.middleware.asgi import TARGET, AccessLogMiddleware
 from gatewaylog.middleware.forwarded import TrustedProxies
 
@@ -40,6 +41,8 @@ class Serving:
         self.config = config
         self.metrics = Metrics() if config.server.admin else None
         self.log = access_log(config.log, self.metrics)
+        self.events = event_log(config.event_log)
+        self._losses = Losses(self.events)
         self.balancer = Balancer(self.log.clock.monotonic)
         self._retired: list[AccessLog] = []
         self._current = self._made(config)
@@ -62,10 +65,16 @@ class Serving:
 
     def reload(self, config: Config) -> None:
         """Serve by this configuration from now on. Raises LogError, and changes nothing then."""
+        events = self.events
+        if config.event_log != self.config.event_log:
+            events = event_log(config.event_log)
         if config.log != self.config.log:
             fresh = access_log(config.log, self.metrics)
             self._retired.append(self.log)
             self.log = fresh
+        if events is not self.events:
+            self._leave_events()
+            self.events = self._losses.log = events
         self._current = self._made(config)
         self.config = config
 
@@ -88,24 +97,38 @@ class Serving:
         """Return what was counted so far, for the admin listener. Needs `server.admin`."""
         if self.metrics is None:
             raise ValueError("server.admin is empty: nothing is counted")
-        lost = sum(log.lost for log in (*self._retired, self.log))
         suspended = self.balancer.suspended()
-        return self.metrics.snapshot(lost=lost, suspended=suspended) | {"ready": ready}
+        return self.metrics.snapshot(lost=self._lost, suspended=suspended) | {"ready": ready}
 
     def look(self) -> None:
-        """Have the logs see whether their files were rotated."""
+        """Have the logs see whether their files were rotated, and record what they lost."""
         for log in (*self._retired, self.log):
             log.look()
+        self._losses.look(self._lost)
+        if self.events is not None:
+            self.events.look()
+
+    @property
+    def _lost(self) -> int:
+        return sum(log.lost for log in (*self._retired, self.log))
 
     def reopen(self) -> None:
-        """Open the log's file again by its name."""
+        """Open the files of the logs again by their names."""
         self.log.reopen()
+        if self.events is not None:
+            self.events.reopen()
+
+    def _leave_events(self) -> None:
+        self._losses.look(self._lost, is_last=True)
+        if self.events is not None:
+            self.events.close()
 
     async def aclose(self) -> None:
         """Close connections to backends, then the logs."""
         await self.engine.aclose()
         for log in (*self._retired, self.log):
             log.close()
+        self._leave_events()
 
 
 def access_log(config: LogConfig, metrics: Metrics | None = None) -> AccessLog:

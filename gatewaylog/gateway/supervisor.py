@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gatewaylog.exceptions import GatewaylogError
+from gatewaylog.gateway import records
 from gatewaylog.gateway.admin import Board, serve_board
 from gatewaylog.gateway.listening import listeners, told
 from gatewaylog.gateway.server import GatewayServer, say
@@ -57,8 +58,8 @@ def _served(load: Callable[[], Config]) -> int:
     if admin is not None:
         say(f"health and metrics on {told(admin, secure=False)}")
     say(f"logging to {_log_name(config)}; process {os.getpid()}")
-    with Shippers(orders_of(config)) as shippers:
-        load = _shipping_too(load, shippers)
+    with records.running(config) as recorded, Shippers(orders_of(config)) as shippers:
+        load = _shipping_too(recorded.of(load), shippers)
         if config.server.workers == 1:
             shippers.watch()
             work(config, load, sockets, admin=admin)

@@ -17,6 +17,7 @@ from gatewaylog.accesslog import PSEUDONYM_FIELDS
 from gatewaylog.auth.applications import Application
 from gatewaylog.gateway.config.addresses import Address, AdminAddress, ListenAddress
 from gatewaylog.gateway.config.apis import ApiConfig
+from gatewaylog.gateway.config.records import EventLogConfig, SystemLogConfig
 from gatewaylog.gateway.config.shipping import ShipConfig
 from gatewaylog.gateway.config.values import (
     CertificateFile,
@@ -193,6 +194,8 @@ class Config(Table):
     application: tuple[ApplicationConfig, ...] = ()
     search: SearchConfig = SearchConfig()
     ship: tuple[ShipConfig, ...] = ()
+    event_log: EventLogConfig = EventLogConfig()
+    system_log: SystemLogConfig = SystemLogConfig()
 
 
 def _check_pair(certificate: str, key: str) -> None:

@@ -1,0 +1,67 @@
+"""`[event_log]` and `[system_log]`: what is kept besides the access log."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+
+from gatewaylog.gateway.config.values import (
+    OptionalSize,
+    Size,
+    Table,
+    Text,
+    optional_duration,
+    packable,
+)
+
+Level = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+
+
+class EventLogConfig(Table):
+    """`[event_log]`: where it is recorded who did what. An empty path is none; `-` is standard
+    output.
+    """
+
+    path: str = ""
+    format: Literal["line", "json"] = "line"
+    max_size: OptionalSize = 0
+    rotate: Literal["", "hourly", "daily", "weekly", "monthly"] = ""
+    backups: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    keep: Annotated[str, AfterValidator(optional_duration)] = ""
+    compress: Annotated[Literal["", "gz", "zst"], AfterValidator(packable)] = ""
+    durability: Literal["kernel", "disk"] = "kernel"
+
+    @field_validator("max_size", "rotate", "backups", "keep", "compress")
+    @classmethod
+    def _is_of_a_file(cls, value: int | str, info: ValidationInfo) -> int | str:
+        if value and info.data.get("path") in {"", "-"}:
+            raise ValueError("needs an event log that is a file: give path")
+        return value
+
+    @field_validator("durability")
+    @classmethod
+    def _has_a_disk(cls, value: str, info: ValidationInfo) -> str:
+        if value == "disk" and info.data.get("path") in {"", "-"}:
+            raise ValueError('must be "kernel" where the event log is no file')
+        return value
+
+
+class SystemLogConfig(Table):
+    """`[system_log]`: what the software itself has to say. `max_size` is bytes; an empty path is
+    none. `levels` are those of loggers under `gatewaylog`, by their names.
+    """
+
+    level: Level = "INFO"
+    levels: dict[Text, Level] = {}  # noqa: RUF012 - pydantic copies it
+    console: bool = True
+    path: str = ""
+    max_size: Size = 10_000_000
+    backups: Annotated[int, Field(ge=0, le=1000)] = 5
+    details: bool = False
+
+    @field_validator("levels")
+    @classmethod
+    def _are_our_loggers(cls, value: dict[str, str]) -> dict[str, str]:
+        for name in value:
+            if name != "gatewaylog" and not name.startswith("gatewaylog."):
+                raise ValueError("must be names of loggers such as gatewaylog.gateway")
+        return value

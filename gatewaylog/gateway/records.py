@@ -1,0 +1,165 @@
+"""What the gateway records of itself in the event log: who started it, what it was told, what it
+lost.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from gatewaylog.audit.events import AuditEvent, EventLog, GatewayEvent
+from gatewaylog.exceptions import ConfigurationError, LogError
+from gatewaylog.notices import notice
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from gatewaylog.gateway.config import Config
+    from gatewaylog.gateway.config.records import EventLogConfig
+
+AUTHORITY = "gatewaylog.gateway"
+_KEY = "sha256:"
+_SECONDS = 60.0  # between two records of events that are being lost
+
+
+def event_log(config: EventLogConfig) -> EventLog | None:
+    """Open the event log that `[event_log]` describes; None for none. Raises LogError."""
+    if not config.path:
+        return None
+    return EventLog(
+        config.path,
+        format=config.format,
+        max_size=config.max_size,
+        rotate=config.rotate,
+        backups=config.backups,
+        keep=config.keep,
+        compress=config.compress,
+        durability=config.durability,
+        authority=AUTHORITY,
+    )
+
+
+def account() -> str:
+    """Return the name of the account that this process runs as, else its number."""
+    uid = os.geteuid()
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+@contextmanager
+def running(config: Config) -> Iterator[Records]:
+    """Record the start, and at the end of the block the stop. Raises LogError."""
+    if log := event_log(config.event_log):
+        log.close()  # one that can't be opened is told here, once
+    records = Records(config)
+    records.tell(GatewayEvent.GATEWAY_STARTED, f"process {os.getpid()}")
+    try:
+        yield records
+    finally:
+        records.tell(GatewayEvent.GATEWAY_STOPPED, f"process {os.getpid()}")
+
+
+class Records:
+    """Records what becomes of configurations, in the process that made it and in no worker.
+
+    The file is open no longer than a record takes: that process forks, and must have no thread
+    that keeps house.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._owner = os.getpid()
+
+    def tell(self, event: GatewayEvent, detail: str, requestor: str | None = None) -> None:
+        """Record an event, done by the account that the gateway runs as. Never raises."""
+        table = self._config.event_log
+        if not table.path or os.getpid() != self._owner:
+            return
+        told = AuditEvent(event=event, user=account(), detail=detail, requestor=requestor)
+        try:
+            log = EventLog(
+                table.path, format=table.format, durability=table.durability, authority=AUTHORITY
+            )
+        except LogError as error:
+            notice(f"{error}; {event} is not recorded")
+            return
+        log.record(told)
+        log.close()
+
+    def of(self, load: Callable[[], Config]) -> Callable[[], Config]:
+        """Return a `load` that records what it loads or refuses, and what that changes."""
+
+        def loaded() -> Config:
+            try:
+                config = load()
+            except ConfigurationError as error:
+                self.tell(GatewayEvent.CONFIGURATION_REFUSED, "; ".join(error.problems))
+                raise
+            self._take(config)
+            return config
+
+        return loaded
+
+    def _take(self, config: Config) -> None:
+        before, self._config = self._config, config
+        self.tell(GatewayEvent.CONFIGURATION_LOADED, _counted(config))
+        for label, change in _verbosity_changes(before, config):
+            self.tell(GatewayEvent.VERBOSITY_CHANGED, f"{label}: {change}")
+        for event, application, key in _key_changes(before, config):
+            self.tell(event, key, application)
+
+
+def _counted(config: Config) -> str:
+    return f"{len(config.api)} APIs and {len(config.application)} applications"
+
+
+def _verbosity_changes(before: Config, after: Config) -> Iterator[tuple[str, str]]:
+    known = {api.label: api.verbosity for api in before.api}
+    for api in after.api:
+        was = known.get(api.label, api.verbosity)
+        if was != api.verbosity:
+            yield api.label, f"from {was} to {api.verbosity}"
+
+
+def _key_changes(before: Config, after: Config) -> Iterator[tuple[GatewayEvent, str, str]]:
+    """Yield keys that are new or gone, each with its application and `key:` and 8 hex digits."""
+    had, has = _keys(before), _keys(after)
+    for event, keys in (
+        (GatewayEvent.KEY_CREATED, has - had),
+        (GatewayEvent.KEY_DISABLED, had - has),
+    ):
+        for application, digest in sorted(keys):
+            yield event, application, key_name(digest)
+
+
+def _keys(config: Config) -> set[tuple[str, str]]:
+    return {(one.name, key) for one in config.application for key in one.keys}
+
+
+def key_name(kept: str) -> str:
+    """Return what a key is called where the key itself must not stand; `kept` is its `sha256:…`."""
+    return f"key:{kept.removeprefix(_KEY)[:8]}"
+
+
+class Losses:
+    """Records that events of the access log are lost: when it begins, each minute, at the end."""
+
+    def __init__(self, log: EventLog | None, clock: Callable[[], float] = time.monotonic) -> None:
+        self.log = log
+        self._clock = clock
+        self._told = 0
+        self._due = 0.0
+
+    def look(self, lost: int, *, is_last: bool = False) -> None:
+        """Take the number of events that this process has lost so far."""
+        now = self._clock()
+        if self.log is None or lost == self._told or (now < self._due and not is_last):
+            return
+        detail = f"process {os.getpid()}: {lost - self._told} events of the access log were lost"
+        self.log.record(AuditEvent(event=GatewayEvent.LOG_LOST, user=account(), detail=detail))
+        self._told, self._due = lost, now + _SECONDS

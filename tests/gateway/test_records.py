@@ -1,0 +1,169 @@
+"""What the gateway records of itself in the event log."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gatewaylog.audit.events import EventLog, GatewayEvent
+from gatewaylog.audit.events.line import parse_line
+from gatewaylog.auth.api_keys import new_key
+from gatewaylog.exceptions import ConfigurationError, LogError
+from gatewaylog.gateway.records import Losses, Records, account, running
+from gatewaylog.sinks import MemorySink
+from tests.gateway.configured import problem, read
+from tests.running import api, launched, toml, until
+from tests.running import running as gateway_running
+from tests.strict_backend import StrictBackend
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gatewaylog.audit.events import AuditEvent
+    from gatewaylog.gateway.config import Config
+
+
+def recorded(path: Path) -> list[AuditEvent]:
+    return [parse_line(line) for line in path.read_bytes().splitlines()] if path.exists() else []
+
+
+def table(folder: Path, more: str = "") -> str:
+    return f'[event_log]\npath = "{folder}/event.log"\n{more}'
+
+
+def configuration(folder: Path, *tables: str) -> Config:
+    return read(toml(folder, table(folder), *tables))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_a_gateway_records_what_it_is_told_once(tmp_path: Path, workers: int) -> None:
+    key = new_key()[1]
+    server = f"workers = {workers}"
+    text = toml(tmp_path, table(tmp_path), api("http://b"), server=server)
+    later = toml(
+        tmp_path,
+        table(tmp_path),
+        api("http://b", more='verbosity = "errors"'),
+        f'[[application]]\nname = "shop"\nowner = "ann"\nkeys = ["{key}"]',
+        server=server,
+    )
+    path = tmp_path / "event.log"
+    async with launched(tmp_path, text) as gateway:
+        gateway.config.write_text("nonsense")
+        gateway.signal(signal.SIGHUP)
+        await until(lambda: len(recorded(path)) == 2)
+        gateway.config.write_text(later)
+        gateway.signal(signal.SIGHUP)
+        await until(lambda: len(recorded(path)) == 5)
+        assert await gateway.stop() == 0
+    events = recorded(path)
+    assert [(event.event, event.requestor) for event in events] == [
+        ("GATEWAY_STARTED", None),
+        ("CONFIGURATION_REFUSED", None),
+        ("CONFIGURATION_LOADED", None),
+        ("VERBOSITY_CHANGED", None),
+        ("KEY_CREATED", "shop"),
+        ("GATEWAY_STOPPED", None),
+    ]
+    assert events[3].detail == "acme--Echo:v1.0.0: from events to errors"
+    assert events[4].detail == f"key:{key[7:15]}"
+    assert {(event.user, event.authority) for event in events} == {
+        (account(), "gatewaylog.gateway")
+    }
+    assert key not in path.read_text()
+
+
+def test_a_key_that_is_gone_is_recorded(tmp_path: Path) -> None:
+    key = new_key()[1]
+    application = f'[[application]]\nname = "shop"\nowner = "ann"\nkeys = ["{key}"]'
+    records = Records(configuration(tmp_path, application))
+    records.of(lambda: configuration(tmp_path))()
+    assert [event.event for event in recorded(tmp_path / "event.log")] == [
+        "CONFIGURATION_LOADED",
+        "KEY_DISABLED",
+    ]
+
+
+def test_without_a_path_nothing_is_recorded(tmp_path: Path) -> None:
+    with running(read(toml(tmp_path))) as records:
+        records.tell(GatewayEvent.RETENTION_RUN, "nothing")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_can_not_be_opened_is_told_at_the_start(tmp_path: Path) -> None:
+    (tmp_path / "event.log").mkdir()
+    with pytest.raises(LogError), running(configuration(tmp_path)):
+        pass
+
+
+def test_what_can_not_be_opened_later_is_told_and_stops_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with running(configuration(tmp_path)) as records:
+        (tmp_path / "event.log").unlink()
+        (tmp_path / "event.log").mkdir()
+        records.tell(GatewayEvent.RETENTION_RUN, "nothing")
+    assert "RETENTION_RUN is not recorded" in capsys.readouterr().err
+
+
+def test_a_refused_configuration_is_still_refused(tmp_path: Path) -> None:
+    def refuse() -> Config:
+        raise ConfigurationError(["gateway.toml: server.workers: must be at least 1"])
+
+    with pytest.raises(ConfigurationError):
+        Records(configuration(tmp_path)).of(refuse)()
+    (event,) = recorded(tmp_path / "event.log")
+    assert event.detail == "gateway.toml: server.workers: must be at least 1"
+
+
+def test_events_that_are_lost_are_recorded_at_first_then_each_minute() -> None:
+    sink, now = MemorySink(), 100.0
+    losses = Losses(EventLog(sink), lambda: now)
+    for lost, seconds in ((0, 0), (2, 1), (5, 2), (9, 62), (9, 200)):
+        now = 100.0 + seconds
+        losses.look(lost)
+    losses.look(10, is_last=True)
+    told = [parse_line(line).detail or "" for line in sink.lines]
+    assert [text.split(": ")[1].split()[0] for text in told] == ["2", "7", "1"]
+
+
+async def test_a_worker_moves_with_its_configuration(tmp_path: Path) -> None:
+    (tmp_path / "new").mkdir()
+    text = toml(tmp_path, table(tmp_path))
+    async with StrictBackend(), gateway_running(text) as gateway:
+        first = gateway.serving.events
+        gateway.serving.reload(gateway.load())
+        assert gateway.serving.events is first
+        gateway.text = toml(tmp_path, table(tmp_path / "new"))
+        gateway.serving.reload(gateway.load())
+        assert gateway.serving.events is not first
+        gateway.serving.look()
+        gateway.serving.reopen()
+    assert (tmp_path / "new" / "event.log").exists()
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ('format = "xml"', "event_log.format: must be one of 'line' or 'json'"),
+        ("backups = 3", "event_log.backups: needs an event log that is a file: give path"),
+        ('durability = "disk"', 'event_log.durability: must be "kernel" where'),
+        ('pth = "a"', "event_log.pth: unknown key; did you mean path?"),
+    ],
+)
+def test_a_table_that_can_not_be_is_refused(keys: str, told: str) -> None:
+    assert problem(f"[event_log]\n{keys}\n").startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ('level = "LOUD"', "system_log.level: must be one of 'DEBUG', 'INFO'"),
+        ('levels = {httpx = "INFO"}', "system_log.levels: must be names of loggers"),
+        ("backups = -1", "system_log.backups: must be at least 0"),
+    ],
+)
+def test_a_system_log_that_can_not_be_is_refused(keys: str, told: str) -> None:
+    assert problem(f"[system_log]\n{keys}\n").startswith(told)
