@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gatewaylog.events import Event, IncomingRequest, LogLoss, RequestComplete, RequestError
 from gatewaylog.formats import Line, LineOptions, Wso2Format, parse_line
@@ -68,7 +68,7 @@ def _event(number: int, chance: random.Random) -> Event:
     own = f"urn:uuid:{number:08x}-0000-4000-8000-000000000000"
     if number % 500 == 499:
         return LogLoss(message_id=own, lost=3, first=1, last=3, reason="No space left on device")
-    shared = {
+    shared: dict[str, Any] = {
         "message_id": own,
         "request_in_url": f"/echo/{number % 7}?q={_text(chance)}",
         "request_in_method": "GET",
@@ -79,7 +79,11 @@ def _event(number: int, chance: random.Random) -> Event:
     api = _APIS[number % 4]
     if number % 3 == 0:
         return IncomingRequest(**shared, api=api, trace_id=f"{number:032x}")
-    ended = {"response_to": own[:-1] + "1", "duration_ms": number / 7, "bytes_in": 0}
+    ended: dict[str, Any] = {
+        "response_to": own[:-1] + "1",
+        "duration_ms": number / 7,
+        "bytes_in": 0,
+    }
     if number % 3 == 1:
         return RequestComplete(
             **shared,
