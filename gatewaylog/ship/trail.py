@@ -6,6 +6,7 @@ byte where it stood. What can't be found again is a gap, and told.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 QUIET = 60.0  # seconds without a change after which a renamed file is taken to be over
 _LOOKS = 3  # before a file is taken to be gone
+_MOMENT = 0.01  # seconds between them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,12 +112,14 @@ class Trail:
         for _ in range(_LOOKS):
             if not self._lost():
                 return
-            for folder in self._folders:  # a file that is just renamed may be missed in a listing
+            # A file that is renamed while its folder is listed may be missed, whole as it is.
+            time.sleep(_MOMENT)
+            for folder in self._folders:
                 self._scan(folder)
-        if any(folder.files for folder in self._folders):
-            for track in self._lost():
+        for track in self._lost():
+            if not track.position.over:
                 self._lose(track, "the file is gone, and what stood there with it")
-                del self._tracks[track.position.first]
+            del self._tracks[track.position.first]
 
     def _live(self, folder: Folder) -> list[int]:
         tracks = self._tracks.values()
@@ -131,14 +135,11 @@ class Trail:
             known = self._tracks.pop(first, None)
             found[first] = Track(position=Position(first=first)) if known is None else known
             found[first].found(folder, file)
-        gone = {
-            first: track
-            for first, track in self._tracks.items()
-            if track.path or track.cursor or not track.position.over
-        }
-        self._tracks = gone | found
+        self._tracks |= found  # behind those that are not found, which stand first
 
     def _lost(self) -> list[Track]:
+        if not any(folder.files for folder in self._folders):
+            return []  # the folder may not be mounted
         return [track for track in self._tracks.values() if not (track.path or track.cursor)]
 
     def _lose(self, track: Track, reason: str) -> None:

@@ -64,7 +64,8 @@ class Shipper:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, end_by)
             status = self._hear()
-        assert status == (-signal.SIGKILL if end_by == signal.SIGKILL else 0)
+        expected = -signal.SIGKILL if end_by == signal.SIGKILL else 0
+        assert status == expected, (status, self._launcher.communicate("", PATIENCE)[1])
 
     def close(self) -> None:
         self._launcher.communicate("", PATIENCE)
@@ -113,8 +114,14 @@ def killed_at_random(
             counterpart.trouble.share = 0.0
         append(log, range(written, written + 1))
         with shipper.started(signal.SIGTERM):
-            wait_for(lambda: read_checkpoint(state) and lag_of(state).events == 0, 60)
+            wait_for(lambda: _passed(state) > written, 60 + times)
+    assert (lag_of(state).events, _passed(state)) == (0, written + 1)  # none begun anew
     return written + 1
+
+
+def _passed(state: Path) -> int:
+    found = read_checkpoint(state)
+    return found.delivered + found.dead if found else 0
 
 
 def _wait_for_more(progress: Callable[[], int], than: int) -> None:
