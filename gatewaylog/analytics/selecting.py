@@ -143,14 +143,18 @@ class Where:
         self.conditions = ["_head IS NOT NULL" if apart else "_head IS NULL AND _time IS NOT NULL"]
         self.conditions += self._within(gathering.wanted)
         if apart:
+            self.conditions += self._of_events(gathering.wanted)
             search = of_fields(without_words(gathering.plan.first), self.parameters)
             self.exact = search.exact
             self.conditions += [search.sql, *self._words(gathering, selection)]
 
-    def _within(self, wanted: Wanted) -> Iterator[str]:
+    def _of_events(self, wanted: Wanted) -> Iterator[str]:
+        # Lines that were not taken apart may have fields that are in no layout.
         if wanted.events != LAYOUT_NAMED.keys():
             name = self.parameters.name(sorted(wanted.events))
             yield f'"Event" IN (SELECT unnest({name}))'
+
+    def _within(self, wanted: Wanted) -> Iterator[str]:
         if math.isfinite(wanted.earliest):
             yield f"_time >= {self.parameters.name(wanted.earliest)}"
         if math.isfinite(wanted.latest):

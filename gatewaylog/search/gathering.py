@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast, runtime_checkable
 
-from gatewaylog.events import LAYOUTS
+from gatewaylog.events import LAYOUTS, SEQ, WRITER
 from gatewaylog.search.commands.computing import Bin, Eval
 from gatewaylog.search.commands.extracting import Rex
 from gatewaylog.search.commands.filtering import Search, Where
@@ -30,6 +30,7 @@ from gatewaylog.search.views import NUMERIC, Wanted
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from gatewaylog.events import Layout
     from gatewaylog.search.columns import Taken
     from gatewaylog.search.stream import Setting
     from gatewaylog.search.tree import Search as Searched
@@ -199,14 +200,19 @@ def _highest(gatherer: Gatherer) -> tuple[str, int] | None:
 
 
 def _events(search: Searched) -> frozenset[str]:
-    """Return the names of the events of which lines may match."""
+    """Return the names of the events of which lines may match, written with no more fields than
+    their layout has.
+    """
     parts = search.parts if isinstance(search, All) else (search,)
-    tests = [search_test(part) for part in parts if fields_searched(part) == {"Event"}]
     return frozenset(
-        layout.name
-        for layout in LAYOUTS
-        if all(test(b"", {"Event": layout.name}) for test in tests)
+        layout.name for layout in LAYOUTS if all(_may_match(part, layout) for part in parts)
     )
+
+
+def _may_match(part: Searched, layout: Layout) -> bool:
+    """Tell whether lines of a layout may match, told by the event's name where that decides."""
+    held = {field.key for field in (*layout.fields, WRITER, SEQ)}
+    return bool(fields_searched(part) & held) or search_test(part)(b"", {"Event": layout.name})
 
 
 def _time_wanted(plan: Plan, singles: tuple[Command, ...], gatherer: Gatherer) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from gatewaylog.search.columns import Columns, Taken
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from gatewaylog.search.rows import Row
 
 _TIMES = ("", "s", "ms")  # the more of it the later
-_MOST = 50_000  # values and numbers that wait; rows, which are larger, count for ten
+_MOST = 8_000  # values and numbers that wait; rows, which are larger, count for ten
 
 
 class Together:
@@ -53,6 +54,8 @@ class Together:
             rows = list(self._rows(others, clean)) if others else []
             for each in found:
                 each.add(taken, rows)
+            while sum(each.size for each in found) > _MOST:
+                max(found, key=attrgetter("size")).put_together()
         return [each.state() for each in found]
 
     @property
@@ -91,7 +94,7 @@ class Together:
 
 
 class _Found:
-    """What one query has found, put together before it is too much."""
+    """What one query has found; `put_together` it takes less memory."""
 
     def __init__(self, gathering: Gathering, columns: Columns, also: Mapping[str, str]) -> None:
         self._gathering = gathering
@@ -103,11 +106,17 @@ class _Found:
     def _matches(self, fields: Mapping[str, str]) -> bool:
         return self._gathering.matches({**fields, **self._also})
 
+    @property
+    def size(self) -> int:
+        """How much waits to be put together."""
+        return self._view.size + 10 * len(self._rows)
+
     def add(self, taken: Found, rows: list[Row]) -> None:
         self._view.add(taken)
         self._rows += rows
-        if self._view.size + 10 * len(self._rows) > _MOST:
-            self._states = [self.state()]
+
+    def put_together(self) -> None:
+        self._states = [self.state()]
 
     def state(self) -> Any:
         state = self._gathering.state_of(self._takings(), also=self._also)

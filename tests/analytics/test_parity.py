@@ -62,6 +62,7 @@ FIELDS = (
     "StatusCode IN (200, 20*) | stats count by StatusCode",
     "RemoteIP=10.0.0.0/8 | stats count by RemoteIP",
     "x=* | stats count by x",
+    "ErrorSource=main | stats count by Event",
     'API="" | stats count',
     "API=* | stats dc(MessageID), values(Outcome)",
     "* | stats min(_time) max(_time) p95(DurationMs) sum(BackendMs) by API",
@@ -115,7 +116,9 @@ odd_events = st.builds(
     api=st.sampled_from(["K", "k", "a\0b", "\udcff", "a\nb", 'say "x"', "a,b", "\r", "", "null"]),
     status_code=st.sampled_from([200, 404]),
     duration_ms=st.sampled_from([None, 0.1, 1e16, 12.5]),
-    extra=st.sampled_from([(), (("x", "1"),), (("x", None), ("y", "K"))]),
+    extra=st.sampled_from(
+        [(), (("x", "1"),), (("x", None), ("y", "K")), (("ErrorSource", "main"),)]
+    ),
 )
 odd_lines = st.builds(
     lambda event, form: _FORMS[form].encode(event, 1495830205.404, "t")[:-1],
@@ -175,6 +178,18 @@ def test_no_letter_outside_ascii_is_one_inside(tmp_path: Path, search: str) -> N
     path.write_bytes(b"".join(form.encode(event, 1.4e9, "t") for event in events))
     source, plan = cached(path), planned(f"{search} | stats count")
     assert by_cache(plan, source) == by_lines(plan, source)
+
+
+@pytest.mark.parametrize("form", sorted(FORMATS))
+def test_an_event_with_a_field_that_its_layout_lacks_is_found_by_it(
+    tmp_path: Path, form: str
+) -> None:
+    event = RequestComplete(api="a", extra=(("ErrorSource", "main"),))
+    path = tmp_path / "a.log"
+    path.write_bytes(_FORMS[form].encode(event, 1.4e9, "t"))
+    source, plan = cached(path), planned("ErrorSource=main | stats count by Event")
+    assert by_cache(plan, source) == by_lines(plan, source)
+    assert "REQUEST_COMPLETE" in str(by_cache(plan, source))
 
 
 def test_a_line_that_is_too_long_is_counted(tmp_path: Path) -> None:

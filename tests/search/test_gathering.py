@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import tracemalloc
 from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -268,11 +269,41 @@ def test_more_than_is_kept_at_once_gives_the_same(monkeypatch: pytest.MonkeyPatc
     assert [shown(result) for result in results] == [in_order(query, LINES) for query in TOGETHER]
 
 
+def test_what_waits_does_not_grow_with_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gatewaylog.search.together._MOST", 500)
+    together = Together([gathering(query) for query in TOGETHER])
+    peaks = []
+    for times in (20, 20, 400):  # the first fills caches
+        tracemalloc.start()
+        together.states(b"\n".join(LINES) + b"\n" for _ in range(times))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    # Percentiles keep their numbers, four bytes each or eight.
+    assert peaks[2] < peaks[1] + 100 * 400 * len(LINES)
+
+
+def test_events_whose_layout_lacks_what_is_searched_for_are_not_looked_at() -> None:
+    assert gathering("ErrorSource=main | stats count").wanted.events == {"ERROR"}
+    answered = gathering("StatusCode>0 API=a | stats count").wanted.events
+    assert answered == {"REQUEST_COMPLETE", "ERROR"}
+    for query in ("NOT StatusCode=1 | stats count", "index=a OR StatusCode=1 | stats count"):
+        assert len(gathering(query).wanted.events) == 4
+
+
+@pytest.mark.parametrize("form", ["wso2", "json", "logfmt"])
+def test_an_event_with_a_field_that_its_layout_lacks_is_found_by_it(form: str) -> None:
+    event = IncomingRequest(api="a", extra=(("ErrorSource", "main"),))
+    lines = [FORMATS[form](LineOptions()).encode(event, 1e9, "t")[:-1]]
+    query = "ErrorSource=main | stats count by Event"
+    assert in_parts(query, [lines]) == in_order(query, lines)
+    assert "INCOMING_REQUEST" in str(in_parts(query, [lines]))
+
+
 def test_durations_are_no_part_of_what_is_compared() -> None:
     found = [gathering(query).wanted for query in TOGETHER]
     assert found[0].measures == ("_time",)
     assert found[1].measures == ("BytesIn", "DurationMs")
-    assert found[1].events == {"REQUEST_COMPLETE", "ERROR", "LOG_LOSS"}
+    assert found[1].events == {"REQUEST_COMPLETE", "ERROR"}
     assert not any(each.measures for each in (found[3], found[4]))
     assert found[6].measures == ()
 
