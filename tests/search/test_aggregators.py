@@ -72,6 +72,36 @@ def test_numbers_are_what_python_finds(numbers: list[int], percent: int) -> None
     assert rank.result() == nearest
 
 
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.one_of(
+            st.integers(0, 5_000_000_000).map(lambda number: number / 1000),
+            st.integers(0, 10**7),
+            st.floats(allow_nan=False, allow_infinity=False),
+        ),
+        min_size=1,
+        max_size=30,
+    ),
+    st.integers(0, 30),
+    st.integers(0, 100),
+)
+def test_a_percentile_is_one_of_the_numbers_to_the_last_digit(
+    numbers: list[float], cut: int, percent: int
+) -> None:
+    one, other = Percentile(Fraction(percent, 100)), Percentile(Fraction(percent, 100))
+    one.add_numbers(numbers[:cut])
+    other.add_numbers(numbers[cut:])
+    one.merge(other)
+    assert one.result() == sorted(numbers)[max(math.ceil(percent * len(numbers) / 100), 1) - 1]
+
+
+def test_durations_as_they_are_written_take_four_bytes_each() -> None:
+    found = Percentile(Fraction(1, 2))
+    found.add_numbers([number / 1000 for number in range(10_000)])
+    assert len(pickle.dumps(found, 5)) < 4.1 * 10_000
+
+
 def rows_of(moments: list[float]) -> list[Row]:
     from gatewaylog.search import Row
 

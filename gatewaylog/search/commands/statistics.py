@@ -64,7 +64,8 @@ class Stats:
     def _rows(self, states: Iterable[Groups], setting: Setting) -> Iterator[Record]:
         groups = self.merged(states, setting)
         _, places = self._states()
-        for _, (key, found) in sorted(groups.items(), key=lambda item: item[0]):
+        for texts in sorted(groups):
+            key, found = groups.pop(texts)
             record: Record = dict(zip(self.by, key, strict=True))
             for part, place in zip(self.aggregations, places, strict=True):
                 value = part.result(found[place])
