@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from gatewaylog.ship.trail import Trail
 
 
+_MINUTE = 60.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
     """How long what takes, in seconds.
@@ -73,6 +76,8 @@ class Shipper:
         self._stopped = stopped
         self._pace = pace
         self._most = destination.limits.events  # in a batch, fewer after one was refused
+        self._untold = 0  # lines that were refused since that was told
+        self._told = float("-inf")
         self._failures = 0
         self._failing_since = 0.0
         self._end = float("inf")  # of the time that is left once we are told to stop
@@ -91,6 +96,7 @@ class Shipper:
         except _Stopped:
             pass
         finally:
+            self._tell_refused("see there", every=0.0)
             self._state.save(replace(self._state.checkpoint, positions=self._trail.positions))
 
     def _goes_on(self) -> bool:
@@ -162,7 +168,16 @@ class Shipper:
             )
         )
         if refusals:
-            notice(f"{kept.to}: {len(refusals)} refused for good: {refusals[0].reason}")
+            self._untold += len(refusals)
+            self._tell_refused(refusals[0].reason, every=_MINUTE)
+
+    def _tell_refused(self, reason: str, *, every: float) -> None:
+        """Tell how many lines were refused for good, not oftener than `every` so many seconds."""
+        now = time.monotonic()
+        if self._untold and now - self._told >= every:
+            to = self._state.checkpoint.to
+            notice(f"{to}: {self._untold} refused for good, to the dead letters: {reason}")
+            self._untold, self._told = 0, now
 
     def _sent(self, records: Sequence[Record], *, once: bool) -> list[Refusal]:
         """Send records until each is taken or refused; return those that were refused.

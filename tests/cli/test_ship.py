@@ -40,7 +40,11 @@ def test_status_tells_of_dead_letters_and_gaps(tmp_path: Path) -> None:
     append(log, range(3))
     to = ("--to", "command", "--command", "sh -c 'exit 65'", "--state", "state", "--once")
     done = gatewaylog("ship", "api.log", *to, cwd=tmp_path)
-    assert said_once(done) == "gatewaylog: command: 3 refused for good: sh exited with 65"
+    said = "refused for good, to the dead letters:"
+    assert done.stderr.splitlines() == [
+        f"gatewaylog: command: 1 {said} sh exited with 65",
+        f"gatewaylog: command: 2 {said} see there",
+    ]
     log.unlink()
     append(log, [9])
     fresh = gatewaylog("ship", "status", "--state", "state", cwd=tmp_path)
