@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import signal
 import time
 from collections import deque
@@ -19,6 +20,7 @@ from gatewaylog.search import Gathering, Together, compile_query, gathering_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from concurrent.futures import Future
     from datetime import tzinfo
 
     from gatewaylog.analytics.parts import Given, Part
@@ -30,6 +32,7 @@ SHARE = 16 * 1024 * 1024  # bytes: a fraction of a second's work, so that all en
 WORTH = 64 * 1024 * 1024  # bytes from which on processes gain more than their start takes
 _LONG = 2.0  # seconds that more processes take less of: their start takes one
 _MOST = 8  # processes: each takes 20 MB
+_AHEAD = 3  # parts that wait for each process, or that it has finished before they are wanted
 
 
 class Shared:
@@ -124,14 +127,21 @@ class Shared:
             initializer=_begin,
             initargs=(queries,),
         ) as pool:
+            waiting: deque[Future[bytes]] = deque()
             try:
-                waiting = deque(pool.submit(_work, part) for part in parts)
+                for part in parts:
+                    waiting.append(pool.submit(_work, part))
+                    if len(waiting) == workers * _AHEAD:
+                        yield from self._finished(waiting)
                 while waiting:
-                    yield from self._counted(waiting.popleft().result())
+                    yield from self._finished(waiting)
             except BrokenProcessPool:
                 raise ReaderError("a process that read the log was killed") from None
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
+
+    def _finished(self, waiting: deque[Future[bytes]]) -> Iterator[list[Any]]:
+        yield from self._counted(pickle.loads(waiting.popleft().result()))  # noqa: S301 - our own
 
 
 class _Query(NamedTuple):
@@ -162,8 +172,9 @@ def _begin(queries: list[_Query]) -> None:
     _begun.append(Together([each for each in gatherings if each]))
 
 
-def _work(part: Part) -> Given:
-    return part.given(_begun[0])
+def _work(part: Part) -> bytes:
+    # What waits takes less as bytes, and less is left of it if one thread alone unpacks it.
+    return pickle.dumps(part.given(_begun[0]), pickle.HIGHEST_PROTOCOL)
 
 
 def _most(parts: int) -> int:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gzip
 import multiprocessing
-from typing import TYPE_CHECKING
+from concurrent.futures import ProcessPoolExecutor
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,6 +19,7 @@ from gatewaylog.search import compile_query, gathering_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from concurrent.futures import Future
     from pathlib import Path
 
     from gatewaylog.search import Plan
@@ -96,6 +98,26 @@ def test_a_log_is_read_on_under_its_new_name(tmp_path: Path) -> None:
     expected = in_order(QUERIES[0], {"": [source]})
     source.path.rename(tmp_path / "a.log.1")
     assert shared(QUERIES[0], {"": [source]}, 2, 5000) == expected
+
+
+def test_no_more_parts_are_read_than_are_soon_wanted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[object] = []
+
+    class Pool(ProcessPoolExecutor):
+        def submit(self, *arguments: Any, **others: Any) -> Future[Any]:
+            given.append(arguments)
+            return super().submit(*arguments, **others)
+
+    monkeypatch.setattr("gatewaylog.cli.sharing.ProcessPoolExecutor", Pool)
+    gathering = gathering_of(plan_of(QUERIES[0]))
+    assert gathering is not None
+    several = Shared(gathering, {"": [written(tmp_path / "a.log")]}, workers=2, share=20_000)
+    states = several._states()
+    assert next(states)
+    assert len(given) <= 8
+    assert len(list(states)) + 1 == len(given) > 20
 
 
 def test_a_process_that_is_killed_ends_the_search_with_a_message(tmp_path: Path) -> None:
