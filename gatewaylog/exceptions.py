@@ -7,6 +7,8 @@ GatewaylogError
 ├── LogError                  the log can't be opened as asked
 ├── ReaderError               a log can't be read: missing, no permission
 ├── RemoteError               a store that holds a log did not answer as asked
+├── TokenStoreError           the database of issued tokens does not answer
+├── AuthServerError           a server of keys, or one that knows tokens, does not answer
 ├── ShipError                 lines can't be shipped until somebody changes something
 └── UpstreamError             a backend did not answer as HTTP wants it
     ├── ConnectError          no connection: refused, unreachable, no such name, TLS failed
@@ -47,6 +49,20 @@ class RemoteError(GatewaylogError):
     """A ClickHouse or a Loki that holds a log can't be asked, or did not answer as asked.
 
     The message is one line that names it, and holds no password.
+    """
+
+
+class TokenStoreError(GatewaylogError):
+    """The database of issued tokens can't be asked or changed.
+
+    The message is one line for the operator, and holds no password.
+    """
+
+
+class AuthServerError(GatewaylogError):
+    """A server of keys (JWKS) or an introspection endpoint does not answer as it should.
+
+    The message is one line for the operator, and holds no secret.
     """
 
 

@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from gatewaylog.errors import (
     INVALID_CREDENTIALS,
     MISSING_CREDENTIALS,
-    NOT_SUBSCRIBED,
-    SCOPE_MISSING,
     WRONG_CREDENTIAL_TYPE,
     Failure,
 )
@@ -28,10 +26,10 @@ if TYPE_CHECKING:
     from gatewaylog.auth.applications import Application
 
 _PREFIX = "sha256:"
+AUTHORIZATION = b"authorization"
 _KEY_HEADERS = frozenset((b"apikey", b"x-api-key"))
-_AUTHORIZATION = b"authorization"
+CREDENTIAL_HEADERS = _KEY_HEADERS | {AUTHORIZATION}
 _BASIC = b"basic"
-_HEADERS = _KEY_HEADERS | {_AUTHORIZATION}
 _NO_SCOPES: frozenset[str] = frozenset()
 
 
@@ -63,7 +61,7 @@ class Refused:
     owner: str | None = None
 
 
-class _Presented(NamedTuple):
+class Presented(NamedTuple):
     """What the headers hold: a key, and the name that must be its application's where given."""
 
     credential: bytes | None
@@ -79,7 +77,7 @@ class ApiKeys:
         self._by_digest = {
             digest: (digest, application)
             for application in applications
-            for digest in map(_digest_of, application.keys)
+            for digest in map(digest_of, application.keys)
         }
 
     def check(
@@ -93,15 +91,15 @@ class ApiKeys:
 
         Of a resource's `scopes`, one is enough, as in WSO2 API Manager. Never raises.
         """
-        presented = _presented(headers)
-        credential = presented.credential
-        if credential is None or presented.failure:
-            failure = presented.failure or MISSING_CREDENTIALS
+        shown = presented(headers)
+        credential = shown.credential
+        if credential is None or shown.failure:
+            failure = shown.failure or MISSING_CREDENTIALS
             return Refused(failure=failure, credential=credential)
-        application = self._application(credential, presented.user)
+        application = self._application(credential, shown.user)
         if application is None:
             return Refused(failure=INVALID_CREDENTIALS, credential=credential)
-        failure_of_rights = _lacks(application, label, scopes)
+        failure_of_rights = application.lacks(label, scopes, application.scopes)
         if failure_of_rights:
             return Refused(
                 failure=failure_of_rights,
@@ -113,7 +111,7 @@ class ApiKeys:
             application=application.name,
             owner=application.owner,
             credential=credential,
-            consumed=presented.consumed,
+            consumed=shown.consumed,
         )
 
     def _application(self, key: bytes, user: bytes | None) -> Application | None:
@@ -135,59 +133,54 @@ def new_key() -> tuple[str, str]:
     return key, _PREFIX + hashlib.sha256(key.encode()).hexdigest()
 
 
-def _digest_of(kept: str) -> bytes:
+def digest_of(kept: str) -> bytes:
+    """Return the SHA-256 that the kept form of a secret stands for."""
     return bytes.fromhex(kept.removeprefix(_PREFIX))
 
 
-def _lacks(application: Application, label: str, scopes: frozenset[str]) -> Failure | None:
-    if not application.subscribes(label):
-        return NOT_SUBSCRIBED
-    if scopes and scopes.isdisjoint(application.scopes):
-        return SCOPE_MISSING
-    return None
-
-
-def _presented(headers: Iterable[tuple[bytes, bytes]]) -> _Presented:
-    found = [line for line in headers if line[0] in _HEADERS]
+def presented(headers: Iterable[tuple[bytes, bytes]]) -> Presented:
+    """Return the key that these ASGI headers hold, or what is wrong with what they hold."""
+    found = [line for line in headers if line[0] in CREDENTIAL_HEADERS]
     if len(found) == 1:
         return _of_line(*found[0])
-    return _of_several(found) if found else _Presented(None, failure=MISSING_CREDENTIALS)
+    return _of_several(found) if found else Presented(None, failure=MISSING_CREDENTIALS)
 
 
-def _of_several(lines: list[tuple[bytes, bytes]]) -> _Presented:
+def _of_several(lines: list[tuple[bytes, bytes]]) -> Presented:
     """Read a key beside an authorization of another kind, which is then for the backend.
 
     Anything else says two things at once.
     """
     keys = [line for line in lines if line[0] in _KEY_HEADERS]
     if len(keys) == 1 and len(lines) == 2:
-        other = next(value for name, value in lines if name == _AUTHORIZATION)
-        if _scheme_and_parameters(other)[0] != _BASIC:
+        other = next(value for name, value in lines if name == AUTHORIZATION)
+        if scheme_and_parameters(other)[0] != _BASIC:
             return _of_line(*keys[0])
-    return _malformed(keys[0][1] if keys else _scheme_and_parameters(lines[0][1])[1])
+    return _malformed(keys[0][1] if keys else scheme_and_parameters(lines[0][1])[1])
 
 
-def _of_line(name: bytes, value: bytes) -> _Presented:
-    if name != _AUTHORIZATION:
-        return _Presented(value, (name,)) if value else _malformed(value)
-    scheme, parameters = _scheme_and_parameters(value)
+def _of_line(name: bytes, value: bytes) -> Presented:
+    if name != AUTHORIZATION:
+        return Presented(value, (name,)) if value else _malformed(value)
+    scheme, parameters = scheme_and_parameters(value)
     if scheme == _BASIC:
         return _basic(parameters)
     if not parameters:
         return _malformed(parameters)
-    return _Presented(parameters, failure=WRONG_CREDENTIAL_TYPE)
+    return Presented(parameters, failure=WRONG_CREDENTIAL_TYPE)
 
 
-def _malformed(credential: bytes) -> _Presented:
-    return _Presented(credential or None, failure=INVALID_CREDENTIALS)
+def _malformed(credential: bytes) -> Presented:
+    return Presented(credential or None, failure=INVALID_CREDENTIALS)
 
 
-def _scheme_and_parameters(authorization: bytes) -> tuple[bytes, bytes]:
+def scheme_and_parameters(authorization: bytes) -> tuple[bytes, bytes]:
+    """Return an authorization's scheme in lower case, and what follows it."""
     scheme, _, parameters = authorization.partition(b" ")
     return scheme.lower(), parameters.strip(b" ")
 
 
-def _basic(encoded: bytes) -> _Presented:
+def _basic(encoded: bytes) -> Presented:
     try:
         user, colon, password = binascii.a2b_base64(encoded, strict_mode=True).partition(b":")
     except binascii.Error:
@@ -195,5 +188,5 @@ def _basic(encoded: bytes) -> _Presented:
     if not colon or not (user or password):
         return _malformed(encoded)
     if password:
-        return _Presented(password, (_AUTHORIZATION,), user)
-    return _Presented(user, (_AUTHORIZATION,))
+        return Presented(password, (AUTHORIZATION,), user)
+    return Presented(user, (AUTHORIZATION,))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from gatewaylog import errors
 from gatewaylog.admission import admitted
 from gatewaylog.auth.api_keys import Refused
+from gatewaylog.auth.credentials import Unsettled
 from gatewaylog.gateway.answers import answer
 from gatewaylog.gateway.call import Call
 from gatewaylog.gateway.client import Body, ClientError
@@ -28,11 +29,13 @@ from gatewaylog.gateway.websocket import relay
 from gatewaylog.middleware.opening import presented
 
 if TYPE_CHECKING:
-    from gatewaylog.auth.api_keys import ApiKeys
+    from gatewaylog.auth.api_keys import Granted
     from gatewaylog.errors import Failure
     from gatewaylog.exchange import Exchange
+    from gatewaylog.gateway.access import Checker
     from gatewaylog.gateway.answers import Headers
     from gatewaylog.gateway.apis import Api, ApiTable, Route
+    from gatewaylog.gateway.cors import CorsPolicy
     from gatewaylog.gateway.targets import Framing, Target
     from gatewaylog.middleware.asgi import Receive, Scope, Send
     from gatewaylog.middleware.forwarded import TrustedProxies
@@ -66,14 +69,14 @@ class Gateway:
         self,
         *,
         apis: ApiTable,
-        keys: ApiKeys,
+        checker: Checker,
         forwarder: Forwarder,
         proxies: TrustedProxies,
         limits: Limits,
         forward_credential: bool = False,
     ) -> None:
         self._apis = apis
-        self._keys = keys
+        self._checker = checker
         self._forwarder = forwarder
         self._proxies = proxies
         self._limits = limits
@@ -127,13 +130,12 @@ class Gateway:
             raise Refusal(errors.UNROUTABLE)
         if api.blocked:
             raise Refusal(errors.BLOCKED)
-        if api.cors is not None:
-            if is_preflight(call.method, scope["headers"]):
-                await answer(call.send, 204, preflight_headers(api.cors, scope["headers"]))
-                return
-            call.added = response_headers(api.cors, scope["headers"])
+        if api.cors is not None and await _is_preflighted(call, api.cors):
+            return
         resource = _resource(api, route, call.method)
         consumed = self._authenticate(call, api, resource)
+        if isinstance(consumed, Unsettled):
+            consumed = self._allowed(call, await _settled(call, consumed))
         outgoing = self._outgoing(call, route, target, framing, consumed)
         if scope["type"] == "websocket":
             await relay(outgoing, self._forwarder, call)
@@ -151,18 +153,24 @@ class Gateway:
             raise Refusal(errors.SCHEME_FORBIDDEN)
         return route
 
-    def _authenticate(self, call: Call, api: Api, resource: Resource) -> tuple[bytes, ...]:
-        """Tell the exchange who calls; return the header lines that the credential came in."""
+    def _authenticate(
+        self, call: Call, api: Api, resource: Resource
+    ) -> tuple[bytes, ...] | Unsettled:
+        """Tell the exchange who calls; return the header lines that the credential came in, or
+        what must be asked for. This is no coroutine, as most credentials are known at once.
+        """
         if not resource.auth_required:
             credential = presented(call.scope["headers"])
             if credential:
                 call.exchange.present(credential)
             return _NOTHING
-        found = self._keys.check(call.scope["headers"], label=api.label, scopes=resource.scopes)
-        exchange = call.exchange
+        found = self._checker.check(call.scope["headers"], label=api.label, scopes=resource.scopes)
         if found.credential is not None:
-            exchange.present(found.credential)
-        exchange.identify(application=found.application, user=found.owner)
+            call.exchange.present(found.credential)
+        return found if isinstance(found, Unsettled) else self._allowed(call, found)
+
+    def _allowed(self, call: Call, found: Granted | Refused) -> tuple[bytes, ...]:
+        call.exchange.identify(application=found.application, user=found.owner)
         if isinstance(found, Refused):
             raise Refusal(found.failure)
         return _NOTHING if self._forward_credential else found.consumed
@@ -188,6 +196,23 @@ class Gateway:
             call.added,
             OWN_HEADERS if call.added else frozenset(),
         )
+
+
+async def _is_preflighted(call: Call, policy: CorsPolicy) -> bool:
+    """Answer a preflight, and say whether it was one; any other answer gets CORS' lines."""
+    headers = call.scope["headers"]
+    if not is_preflight(call.method, headers):
+        call.added = response_headers(policy, headers)
+        return False
+    await answer(call.send, 204, preflight_headers(policy, headers))
+    return True
+
+
+async def _settled(call: Call, found: Unsettled) -> Granted | Refused:
+    """Ask about a token, as long as the client waits."""
+    if call.connection is not None:
+        call.watch(None)
+    return await found.settle()
 
 
 async def _admit(call: Call) -> None:

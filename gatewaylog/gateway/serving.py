@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from gatewaylog import errors
 from gatewaylog.accesslog import AccessLog
-from gatewaylog.auth.api_keys import ApiKeys
+from gatewaylog.gateway.access import Access
 from gatewaylog.gateway.apis import ApiTable, api
 from gatewaylog.gateway.app import Gateway, Limits
 from gatewaylog.gateway.balance import Balancer
@@ -19,14 +19,14 @@ from gatewaylog.middleware.asgi import TARGET, AccessLogMiddleware
 from gatewaylog.middleware.forwarded import TrustedProxies
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Awaitable
 
     from gatewaylog.errors import Failure
     from gatewaylog.exchange import Exchange, Outcome
     from gatewaylog.gateway.config import Config, LogConfig
     from gatewaylog.gateway.metrics import Snapshot
     from gatewaylog.gateway.upstream import Engine
-    from gatewaylog.middleware.asgi import Receive, Scope, Send
+    from gatewaylog.middleware.asgi import ASGIApp, Receive, Scope, Send
 
 
 class Serving:
@@ -44,14 +44,16 @@ class Serving:
         self.events = event_log(config.event_log)
         self._losses = Losses(self.events)
         self.balancer = Balancer(self.log.clock.monotonic)
+        self._access = Access(engine)
         self._retired: list[AccessLog] = []
         self._current = self._made(config)
+        self._entry = self._entered(config)
 
     def _made(self, config: Config) -> AccessLogMiddleware:
         proxies = TrustedProxies(str(network) for network in config.server.trusted_proxies)
         self._gateway = Gateway(
             apis=ApiTable(api(table) for table in config.api),
-            keys=ApiKeys(application.application() for application in config.application),
+            checker=self._access.checker(config),
             forwarder=Forwarder(self.engine, self.balancer),
             proxies=proxies,
             limits=Limits(config.server.max_body, config.server.client_timeout),
@@ -59,9 +61,25 @@ class Serving:
         )
         return AccessLogMiddleware(self._gateway, log=self.log, defer=True, trusted_proxies=proxies)
 
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
+    def _entered(self, config: Config) -> ASGIApp:
+        """Return what requests come to: the gateway, with the token endpoint where there is one."""
+        endpoint = self._access.endpoint(config)
+        if endpoint is None:
+            return self._current
+        from gatewaylog.gateway.oauth import OAuthEntry
+
+        proxies = TrustedProxies(str(network) for network in config.server.trusted_proxies)
+        return OAuthEntry(
+            self._current,
+            endpoint,
+            path=config.auth.token_path,
+            client_timeout=config.server.client_timeout,
+            client=proxies.client,
+        )
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one connection."""
-        return self._current(scope, receive, send)
+        return self._entry(scope, receive, send)
 
     def reload(self, config: Config) -> None:
         """Serve by this configuration from now on. Raises LogError, and changes nothing then."""
@@ -76,6 +94,7 @@ class Serving:
             self._leave_events()
             self.events = self._losses.log = events
         self._current = self._made(config)
+        self._entry = self._entered(config)
         self.config = config
 
     def refused(
@@ -124,7 +143,8 @@ class Serving:
             self.events.close()
 
     async def aclose(self) -> None:
-        """Close connections to backends, then the logs."""
+        """Close connections to stores and backends, then the logs."""
+        await self._access.aclose()
         await self.engine.aclose()
         for log in (*self._retired, self.log):
             log.close()

@@ -267,7 +267,7 @@ def test_an_unknown_key_names_the_nearest_known_one(text: str, said: str) -> Non
         ("[log]\nmax_line = 1023\n", "log.max_line: must be at least 1024"),
         ("[log]\nmax_line = 20000000\n", "log.max_line: must be at most 16777216"),
         ("[auth]\nforward_credential = 1\n", "auth.forward_credential: must be true or false"),
-        ("[auth]\naccept = ['jwt']\n", "auth.accept[0]: must be one of 'api_keys'"),
+        ("[auth]\naccept = ['cookies']\n", "auth.accept[0]: must be one of 'api_keys', 'tokens'"),
         ("[auth]\naccept = []\n", "auth.accept: must have at least one item"),
     ],
 )

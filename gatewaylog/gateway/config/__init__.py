@@ -1,11 +1,16 @@
 """`gateway.toml`: its tables, their defaults, and everything that can be wrong with it."""
 
-from gatewaylog.gateway.config.addresses import Address, BackendUrl
+from gatewaylog.gateway.config.addresses import Address, BackendUrl, Endpoint
 from gatewaylog.gateway.config.apis import ApiConfig, CorsConfig, ResourceConfig
-from gatewaylog.gateway.config.file import load, parse
-from gatewaylog.gateway.config.tables import (
+from gatewaylog.gateway.config.auth import (
     ApplicationConfig,
     AuthConfig,
+    IntrospectionConfig,
+    JwtConfig,
+)
+from gatewaylog.gateway.config.database import DatabaseConfig
+from gatewaylog.gateway.config.file import load, parse
+from gatewaylog.gateway.config.tables import (
     Config,
     LogConfig,
     RedactConfig,
@@ -22,6 +27,10 @@ __all__ = [
     "BackendUrl",
     "Config",
     "CorsConfig",
+    "DatabaseConfig",
+    "Endpoint",
+    "IntrospectionConfig",
+    "JwtConfig",
     "LogConfig",
     "RedactConfig",
     "ResourceConfig",

@@ -61,6 +61,23 @@ class BackendUrl:
         return f"{self.scheme}://{self.authority}{self.path}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """A URL that the gateway itself asks: where to connect, and what for."""
+
+    url: BackendUrl
+    target: str
+
+    @classmethod
+    def parse(cls, text: str) -> "Endpoint":
+        """Read `https://host/path?query`. Raises ValueError."""
+        plain, mark, query = text.partition("?")
+        url = backend_url(plain)
+        if not _VISIBLE.fullmatch(text) or "#" in query:
+            raise ValueError("must be a URL of visible ASCII characters without a fragment")
+        return cls(url=url, target=(urlsplit(plain).path or "/") + mark + query)
+
+
 def address(value: object) -> Address:
     """Read `host:port`, `[::1]:8080` or `unix:/path`."""
     if isinstance(value, Address):

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 import tomllib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from gatewaylog.exceptions import ConfigurationError
 from gatewaylog.gateway.config.clashes import clashes
+from gatewaylog.gateway.config.database import FOLDER
 from gatewaylog.gateway.config.environment import Expansion
 from gatewaylog.gateway.config.problems import Problem, problems_of
 from gatewaylog.gateway.config.tables import Config
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 
 def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
@@ -38,7 +39,7 @@ def parse(
     expanded = {key: expansion.expanded(value, (key,)) for key, value in tables.items()}
     unset = [problem.place for problem in expansion.problems]
     try:
-        config = Config.model_validate(expanded)
+        config = Config.model_validate(expanded, context={FOLDER: Path(file).parent})
         wrong = []
     except ValidationError as error:
         config = None

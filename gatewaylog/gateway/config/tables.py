@@ -14,18 +14,17 @@ from pydantic import (
 )
 
 from gatewaylog.accesslog import PSEUDONYM_FIELDS
-from gatewaylog.auth.applications import Application
 from gatewaylog.gateway.config.addresses import Address, AdminAddress, ListenAddress
 from gatewaylog.gateway.config.apis import ApiConfig
+from gatewaylog.gateway.config.auth import ApplicationConfig, AuthConfig
+from gatewaylog.gateway.config.database import DatabaseConfig
 from gatewaylog.gateway.config.records import EventLogConfig, SystemLogConfig
 from gatewaylog.gateway.config.shipping import ShipConfig
 from gatewaylog.gateway.config.values import (
     CertificateFile,
-    KeyDigest,
     LoggedHeader,
     Network,
     OptionalSize,
-    Scope,
     Seconds,
     Size,
     Table,
@@ -149,35 +148,6 @@ class LogConfig(Table):
         return value
 
 
-class AuthConfig(Table):
-    """`[auth]`: the kinds of credentials that are accepted."""
-
-    accept: Annotated[tuple[Literal["api_keys"], ...], AfterValidator(some)] = ("api_keys",)
-    forward_credential: bool = False
-
-
-class ApplicationConfig(Table):
-    """`[[application]]`: who may call what, with which keys."""
-
-    name: Text
-    owner: Text
-    vendor: str = ""
-    subscriptions: tuple[Text, ...] = ()
-    keys: tuple[KeyDigest, ...] = ()
-    scopes: tuple[Scope, ...] = ()
-
-    def application(self) -> Application:
-        """Return what credentials are checked against."""
-        return Application(
-            name=self.name,
-            owner=self.owner,
-            vendor=self.vendor,
-            subscriptions=frozenset(self.subscriptions),
-            keys=frozenset(self.keys),
-            scopes=frozenset(self.scopes),
-        )
-
-
 class SearchConfig(Table):
     """`[search]`, which the gateway itself does not use: `index` names sets of logs for queries."""
 
@@ -196,6 +166,8 @@ class Config(Table):
     ship: tuple[ShipConfig, ...] = ()
     event_log: EventLogConfig = EventLogConfig()
     system_log: SystemLogConfig = SystemLogConfig()
+    # Made anew for each file, as its default lies beside it.
+    database: DatabaseConfig = Field(default_factory=dict, validate_default=True)
 
 
 def _check_pair(certificate: str, key: str) -> None:

@@ -1,0 +1,103 @@
+"""Tokens that another server knows, which is asked about them (RFC 7662)."""
+
+from __future__ import annotations
+
+import json
+import time
+from base64 import b64encode
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote_plus, urlencode
+
+from gatewaylog.auth.claims import FOREVER, first_text, is_for, scopes_of, seconds
+from gatewaylog.auth.verdicts import Answer, Facts
+from gatewaylog.errors import (
+    AUTH_UNAVAILABLE,
+    INVALID_CREDENTIALS,
+    TOKEN_EXPIRED,
+    TOKEN_INACTIVE,
+)
+from gatewaylog.exceptions import AuthServerError
+from gatewaylog.notices import notice
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    Post = Callable[[list[tuple[bytes, bytes]], bytes], Awaitable[bytes]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """As whom the server is asked, and what is read of its answers.
+
+    One of `audiences` is enough; none: any. `cached` is seconds.
+    """
+
+    client_id: str
+    client_secret: str = field(repr=False)
+    audiences: frozenset[str] = frozenset()
+    client_claims: tuple[str, ...] = ("client_id", "azp")
+    user_claim: str = "username"
+    cached: float = 30.0
+
+
+class Introspection:
+    """The `Source` that asks an introspection endpoint; `post` sends it headers and a body.
+
+    `post` returns the body of a 200, and raises AuthServerError for anything else.
+    """
+
+    def __init__(self, post: Post, asking: Asking, *, now: Callable[[], float] = time.time) -> None:
+        self._post = post
+        self._asking = asking
+        self._now = now
+        self._failing = False
+        pair = f"{quote_plus(asking.client_id)}:{quote_plus(asking.client_secret)}"
+        self._headers = [
+            (b"authorization", b"Basic " + b64encode(pair.encode())),
+            (b"content-type", b"application/x-www-form-urlencoded"),
+            (b"accept", b"application/json"),
+        ]
+
+    async def ask(self, token: bytes, digest: bytes) -> Answer:
+        """Ask about a token. Anything but a clear answer is AUTH_UNAVAILABLE."""
+        form = {"token": token, "token_type_hint": "access_token"}
+        try:
+            claims = _claims(await self._post(self._headers, urlencode(form).encode()))
+        except AuthServerError as error:
+            if not self._failing:
+                notice(f"auth.introspection: {error}")
+            self._failing = True
+            return Answer(AUTH_UNAVAILABLE)
+        self._failing = False
+        return self._judged(claims)
+
+    def _judged(self, claims: dict[str, Any]) -> Answer:
+        asking, now = self._asking, self._now()
+        if claims["active"] is False:
+            return Answer(TOKEN_INACTIVE, asking.cached)
+        expires, begins = seconds(claims.get("exp", FOREVER)), seconds(claims.get("nbf", 0))
+        if asking.audiences and not is_for(claims, asking.audiences):
+            return Answer(INVALID_CREDENTIALS, asking.cached)
+        if expires is None or begins is None or begins > now:
+            return Answer(INVALID_CREDENTIALS)
+        if expires <= now:
+            return Answer(TOKEN_EXPIRED, asking.cached)
+        facts = Facts(
+            first_text(claims, asking.client_claims),
+            first_text(claims, (asking.user_claim, "sub")),
+            scopes_of(claims, ("scope",)),
+            expires,
+        )
+        return Answer(facts, asking.cached)
+
+
+def _claims(answer: bytes) -> dict[str, Any]:
+    """Return what the server says; `active` is true or false. Raises AuthServerError."""
+    try:
+        claims = json.loads(answer)
+    except (ValueError, RecursionError):
+        claims = None
+    if not isinstance(claims, dict) or not isinstance(claims.get("active"), bool):
+        raise AuthServerError("the answer is none of RFC 7662: no `active` that is true or false")
+    return claims

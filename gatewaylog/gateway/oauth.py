@@ -1,0 +1,83 @@
+"""The token endpoint on the gateway's own listener.
+
+It is no API: its requests leave no access events. What happens to tokens is told elsewhere.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from typing import TYPE_CHECKING
+
+from gatewaylog.auth.clients import TokenRequest
+from gatewaylog.auth.token_endpoint import TokenResponse
+from gatewaylog.gateway.answers import answer
+from gatewaylog.gateway.client import Body, BodyMalformed, BodyTooLarge, ClientError, ClientGone
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gatewaylog.auth.token_endpoint import TokenEndpoint
+    from gatewaylog.gateway.headers import Headers
+    from gatewaylog.middleware.asgi import ASGIApp, Receive, Scope, Send
+
+_MOST = 64 * 1024  # bytes of a form
+_CLOSE = (b"connection", b"close")
+_STATUSES: dict[type[ClientError], int] = {BodyMalformed: 400, BodyTooLarge: 413}
+_STALLED = 408
+
+
+class OAuthEntry:
+    """Answers what is sent to the endpoints below `path`; all else goes on to `app`.
+
+    `client_timeout` is seconds, `client` tells a client's address from its peer's and its lines.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        endpoint: TokenEndpoint,
+        *,
+        path: str,
+        client_timeout: float,
+        client: Callable[[str | None, Headers], str | None],
+    ) -> None:
+        self._app = app
+        self._endpoint = endpoint
+        self._names = {f"{path.rstrip('/')}/{name}": name for name in endpoint.names}
+        self._client_timeout = client_timeout
+        self._client = client
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        name = self._names.get(scope["path"]) if scope["type"] == "http" else None
+        if name is None:
+            await self._app(scope, receive, send)
+            return
+        body = Body(receive, limit=_MOST, timeout=self._client_timeout)
+        try:
+            response = await self._answered(name, scope, body)
+        except ClientGone:
+            return
+        except ClientError as error:
+            response = TokenResponse(status=_STATUSES.get(type(error), _STALLED), headers=[])
+        except Exception:  # noqa: BLE001 - standard error tells why
+            sys.stderr.write(f"gatewaylog: {traceback.format_exc()}")
+            response = TokenResponse(status=500, headers=[])
+        headers = response.headers if body.whole else [*response.headers, _CLOSE]
+        await answer(send, response.status, headers, response.body)
+
+    async def _answered(self, name: str, scope: Scope, body: Body) -> TokenResponse:
+        content = b""
+        while piece := await body.read():
+            content += piece
+        client = scope.get("client")
+        peer = (client[0] or None) if client else None
+        request = TokenRequest(
+            method=scope["method"],
+            headers=scope["headers"],
+            body=content,
+            query=scope["query_string"],
+            remote_ip=self._client(peer, scope["headers"]),
+        )
+        return await self._endpoint.answer(name, request)
