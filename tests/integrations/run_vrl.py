@@ -5,16 +5,18 @@ Prints for each line the event that Vector's program makes of it, as JSON.
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
-from vrl_python import VRLRuntime
+runtimes: Any = importlib.import_module("vrl_python").VRLRuntime
 
 
 def main(program: str, lines: str) -> None:
-    runtime, source = VRLRuntime(), Path(program).read_text()
-    if wrong := VRLRuntime.check_syntax(source):
+    runtime, source = runtimes(), Path(program).read_text()
+    if wrong := runtimes.check_syntax(source):
         sys.exit(wrong.formatted_message)
     for line in Path(lines).read_text().rstrip("\n").split("\n"):
         event = runtime.execute(source, {"message": line}).processed_event

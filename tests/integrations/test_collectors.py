@@ -29,6 +29,8 @@ from tests.requirements import missing
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.system
+
 LABELS = {"node", "event", "api"}
 GO_LAYOUT = "2006-01-02T15:04:05.000-0700"
 ALLOY = SHIPPED / "loki" / "config.alloy"
@@ -207,7 +209,6 @@ def test_fluent_bit_sends_the_line_alone_with_the_labels_of_our_shipper() -> Non
     assert filtered["parser"] == settings["parsers"][0]["name"]
 
 
-@pytest.mark.system
 def test_vectors_program_gives_every_field_of_every_line(log: Path, tmp_path: Path) -> None:
     (program := tmp_path / "program.vrl").write_text(
         shipped("vector/vector.yaml")["transforms"]["parsed"]["source"]
@@ -234,7 +235,6 @@ def as_text(body: str) -> str:
     return body if any("\ud800" <= character <= "\udfff" for character in value) else value
 
 
-@pytest.mark.system
 def test_vectors_program_lets_a_line_pass_that_is_none_of_ours(tmp_path: Path) -> None:
     (program := tmp_path / "program.vrl").write_text(
         shipped("vector/vector.yaml")["transforms"]["parsed"]["source"]

@@ -86,6 +86,7 @@ def test_the_time_is_the_lines_own(lines: list[bytes]) -> None:
         assert datetime.strptime(text, form).astimezone() == hostile_log.read(raw).time
 
 
+@pytest.mark.system
 def test_every_pair_of_a_hostile_log_is_extracted_and_no_other(lines: list[bytes]) -> None:
     for raw in lines:
         found = extracted(raw.decode())
@@ -122,6 +123,7 @@ def _kept(found: re.Match[str]) -> str:
     return found[1] or "\\" + found[2]
 
 
+@pytest.mark.system
 def test_the_escapes_of_values_are_decoded(lines: list[bytes]) -> None:
     tried = set()
     for raw in lines[:600]:

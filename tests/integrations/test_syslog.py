@@ -14,6 +14,7 @@ from tests.integrations import hostile_log
 from tests.integrations.shipped_paths import moved
 from tests.integrations.tools import tool
 from tests.ship.logs import once
+from tests.system.servers import free_port
 from tests.waiting import PATIENCE, wait_for
 
 if TYPE_CHECKING:
@@ -41,11 +42,6 @@ def is_open(port: int) -> bool:
         socket.create_connection(("127.0.0.1", port), 1).close()
         return True
     return False
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
 
 
 def rsyslog(folder: Path, port: int) -> list[str]:
