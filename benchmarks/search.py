@@ -2,12 +2,14 @@
 
 python benchmarks/search.py [--lines 2000000] [--file LOG] [--rounds 3]
 
-Memory is what the processes hold for themselves, summed over them, at its most (Linux).
+A command that fails, or gives another answer than others do, ends it. Memory is what the processes
+hold for themselves, summed over them, at its most (Linux).
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import resource
 import shutil
@@ -54,21 +56,45 @@ class Run(NamedTuple):
     output: str
 
 
+class Wrong(SystemExit):
+    """A command failed, or its answer is wrong: what it took says nothing."""
+
+
 def run(command: list[str], **environment: str) -> Run:
+    """Run a command. Raises Wrong where it fails."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     began = time.perf_counter()
-    program = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=os.environ | environment
-    )
-    peak = [0]
-    watch = threading.Thread(target=_watch, args=(program, peak))
-    watch.start()
-    output, _ = program.communicate()
-    took = time.perf_counter() - began
-    watch.join()
+    with tempfile.TemporaryFile() as told:
+        program = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=told, env=os.environ | environment
+        )
+        peak = [0]
+        watch = threading.Thread(target=_watch, args=(program, peak))
+        watch.start()
+        output, _ = program.communicate()
+        took = time.perf_counter() - began
+        watch.join()
+        if program.returncode:
+            told.seek(0)
+            error = told.read().decode(errors="replace")
+            raise Wrong(f"status {program.returncode} of {command}:\n{error or output[:1000]!r}")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return Run(took, cpu, peak[0], output.decode(errors="replace"))
+
+
+def same(name: str, answer: object, expected: object) -> None:
+    """Raise Wrong where an answer is not the expected one."""
+    if answer != expected:
+        raise Wrong(f"{name}: gives {str(answer)[:1000]!r}, not {str(expected)[:1000]!r}")
+
+
+def rows_of(one: Run) -> list[dict[str, object]]:
+    """Return the rows that a search gave. Raises Wrong where there are none."""
+    rows = [json.loads(line) for line in one.output.splitlines()]
+    if not rows:
+        raise Wrong("a search gave nothing")
+    return rows
 
 
 def _watch(program: subprocess.Popen[bytes], peak: list[int]) -> None:
@@ -119,29 +145,43 @@ def main() -> None:
 
 
 def measure(path: str, folder: Path, rounds: int) -> None:
-    run(["cat", path])
-    print(f"{path}: {Path(path).stat().st_size / 1e6:,.0f} MB, {os.cpu_count()} processors")
+    lines = run(["wc", "-l", path]).output.split()[0]
+    size = Path(path).stat().st_size / 1e6
+    print(f"{path}: {size:,.0f} MB, {lines} lines, {os.cpu_count()} processors")
     grep = best(["grep", "-ci", 'API="[^"]*Echo', path], rounds, LC_ALL="C")
     told(f"grep -ci: {grep.output.strip()}", grep)
-    loaded: Run | None = None
-    if lnav := shutil.which("lnav"):
-        asked = [lnav, "-n", "-c", ";SELECT count(*) FROM all_logs", "-c", ":write-csv-to -", path]
-        loaded = best(asked, rounds, HOME=str(folder), TERM="xterm")
-        told("lnav: load", loaded)
-    if goaccess := shutil.which("goaccess"):
-        report = str(folder / "report.json")
-        asked = [goaccess, path, f"--log-format={_GOACCESS}", "--date-format=%Y-%m-%d"]
-        asked += ["--time-format=%H:%M:%S", "--no-progress", "-o", report]
-        told("GoAccess: report of the completed requests", best(asked, 1))
+    loaded = measure_others(path, lines, folder, rounds)
     pure = {}
     for query in QUERIES:
         other, against = (grep, "grep") if query == FILTER else (loaded, "lnav's load")
         pure[query] = best(search(query, path, "pure"), rounds)
+        rows_of(pure[query])
         told(query[:75], pure[query], other, against)
+    same(FILTER, rows_of(pure[FILTER]), [{"count": int(grep.output)}])
     for names in ([], ["apis"], ["slow"]):
         command = [sys.executable, "-m", "gatewaylog", "report", *names, path]
-        told(" ".join(["report", *names]), best(command, rounds), loaded, "lnav's load")
+        one = best(command, rounds)
+        rows_of(one)
+        told(" ".join(["report", *names]), one, loaded, "lnav's load")
     measure_cache(path, pure, rounds)
+
+
+def measure_others(path: str, lines: str, folder: Path, rounds: int) -> Run | None:
+    """Tell what lnav and GoAccess take, where they are installed; return lnav's run."""
+    loaded: Run | None = None
+    if lnav := shutil.which("lnav"):
+        asked = [lnav, "-n", "-c", ";SELECT count(*) FROM all_logs", "-c", ":write-csv-to -", path]
+        loaded = best(asked, rounds, HOME=str(folder), TERM="xterm")
+        same("lnav", loaded.output.split()[-1:], [lines])
+        told("lnav: load", loaded)
+    if goaccess := shutil.which("goaccess"):
+        report = folder / "report.json"
+        asked = [goaccess, path, f"--log-format={_GOACCESS}", "--date-format=%Y-%m-%d"]
+        asked += ["--time-format=%H:%M:%S", "--no-progress", "-o", str(report)]
+        one = best(asked, 1)
+        counted = json.loads(report.read_text())["general"]["valid_requests"]
+        told(f"GoAccess: report of {counted:,} completed requests", one)
+    return loaded
 
 
 def measure_cache(path: str, pure: dict[str, Run], rounds: int) -> None:
@@ -151,10 +191,13 @@ def measure_cache(path: str, pure: dict[str, Run], rounds: int) -> None:
     build = [sys.executable, "-m", "gatewaylog.analytics", path]
     told("the cache, made by one process", run(build))
     size = sum(file.stat().st_size for file in cache.rglob("*.parquet"))
+    if not size:
+        raise Wrong("no cache was made")
     print(f"the cache's size: {size / 1e6:,.0f} MB of {Path(path).stat().st_size / 1e6:,.0f}")
     for query in QUERIES:
         if "head" not in query:
             held = best(search(query, path, "auto"), rounds)
+            same(query, rows_of(held), rows_of(pure[query]))
             told(f"from the cache: {query[:59]}", held, pure[query], "pure")
     shutil.rmtree(cache)
 
