@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 from typing import TYPE_CHECKING, Any
 
@@ -22,19 +23,20 @@ TRAPS = (
 _APIS = ("lzelus--Echo:v1.0.0", "acme--Orders:vv2.0", "Plain", "acme--Käse:v1")
 
 
-def lines() -> list[bytes]:
+@functools.cache
+def lines() -> tuple[bytes, ...]:
     """The lines, without line feeds, the same each time; one event in 500 is a LOG_LOSS."""
     chance = random.Random(7)
     form = Wso2Format(LineOptions())
-    return [
+    return tuple(
         form.encode(_event(number, chance), START + number / 8, "w-1", "0f" * 8, number + 1).rstrip(
             b"\n"
         )
         for number in range(COUNT)
-    ]
+    )
 
 
-def write(path: Path) -> list[bytes]:
+def write(path: Path) -> tuple[bytes, ...]:
     """Write the log, and return its lines."""
     made = lines()
     path.write_bytes(b"\n".join(made) + b"\n")

@@ -65,11 +65,11 @@ def extracted(line: str) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def lines() -> list[bytes]:
+def lines() -> tuple[bytes, ...]:
     return hostile_log.lines()
 
 
-def test_events_break_where_lines_do_and_nowhere_else(lines: list[bytes]) -> None:
+def test_events_break_where_lines_do_and_nowhere_else(lines: tuple[bytes, ...]) -> None:
     whole = b"\n".join(lines).decode()
     for breaker in (PROPS["LINE_BREAKER"], PROPS["EVENT_BREAKER"]):
         assert re.split(breaker, whole)[::2] == [line.decode() for line in lines]
@@ -77,7 +77,7 @@ def test_events_break_where_lines_do_and_nowhere_else(lines: list[bytes]) -> Non
     assert max(map(len, lines)) < int(PROPS["TRUNCATE"])
 
 
-def test_the_time_is_the_lines_own(lines: list[bytes]) -> None:
+def test_the_time_is_the_lines_own(lines: tuple[bytes, ...]) -> None:
     form = PROPS["TIME_FORMAT"].replace("%3N", "%f")
     for raw in lines[::100]:
         at = re.match(PROPS["TIME_PREFIX"], raw.decode())
@@ -87,7 +87,7 @@ def test_the_time_is_the_lines_own(lines: list[bytes]) -> None:
 
 
 @pytest.mark.system
-def test_every_pair_of_a_hostile_log_is_extracted_and_no_other(lines: list[bytes]) -> None:
+def test_every_pair_of_a_hostile_log_is_extracted_and_no_other(lines: tuple[bytes, ...]) -> None:
     for raw in lines:
         found = extracted(raw.decode())
         line = hostile_log.read(raw)
@@ -124,7 +124,7 @@ def _kept(found: re.Match[str]) -> str:
 
 
 @pytest.mark.system
-def test_the_escapes_of_values_are_decoded(lines: list[bytes]) -> None:
+def test_the_escapes_of_values_are_decoded(lines: tuple[bytes, ...]) -> None:
     tried = set()
     for raw in lines[:600]:
         fields = hostile_log.written(raw)

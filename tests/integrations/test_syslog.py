@@ -72,7 +72,7 @@ def test_every_line_that_is_shipped_is_in_its_file(server: object, tmp_path: Pat
     with listening(server(tmp_path, port), port):
         once(log, tmp_path / "state", to="syslog", url=f"tcp://127.0.0.1:{port}")
         wait_for(lambda: received.exists() and received.read_bytes().count(b"\n") >= len(lines))
-    assert received.read_bytes().split(b"\n")[:-1] == lines
+    assert received.read_bytes().split(b"\n")[:-1] == [*lines]
 
 
 def test_rsyslog_finds_no_fault(tmp_path: Path) -> None:

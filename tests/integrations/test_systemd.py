@@ -46,5 +46,4 @@ def test_the_commands_of_a_unit_can_be_read(name: str) -> None:
     assert commands
     for verb, words in commands:
         words = words.replace("$OPTIONS", "--url http://localhost:3100").replace("%i", "loki")
-        options = parser_of(verb, load(verb)).parse_args(shlex.split(words))
-        assert options
+        parser_of(verb, load(verb)).parse_args(shlex.split(words))
