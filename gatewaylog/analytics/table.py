@@ -19,7 +19,7 @@ from gatewaylog.events import LAYOUTS, SEQ, WRITER
 from gatewaylog.reader import LONGEST
 from gatewaylog.reader.times import clean
 from gatewaylog.search import row_reader
-from gatewaylog.search.columns import AFTER, PREFIX, VALUES, stamp_expression
+from gatewaylog.search.columns import PREFIX, VALUES, stamp_expression
 from gatewaylog.search.prefilter import parted
 from gatewaylog.search.rows import seconds
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _SECOND, _MILLISECOND, _OFFSET, _HEAD = range(1, 5)  # places among the groups; 0 is empty
 _FIRST = 5  # the place of the first layout's first value
+_AFTER = r"(?:, (?=[A-Za-z_])|(?=\n|\Z))"  # a pair
 _NEITHER = (b"\\", b"\0")  # what a line that is taken apart holds nothing of
 
 
@@ -57,7 +58,7 @@ class Table:
         keys = keys_of(layout)
         places = dict(zip(keys, numbers, strict=False))
         self._shapes.append(_Shape(layout, places))
-        pairs = ((key, f'{key}=("{kinds[key]}"){AFTER}') for key in keys)
+        pairs = ((key, f'{key}=("{kinds[key]}"){_AFTER}') for key in keys)
         return "".join(pair if key == "Event" else f"(?:{pair})?+" for key, pair in pairs)
 
     def rows(self, block: Block) -> bytes:

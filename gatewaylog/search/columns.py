@@ -32,7 +32,6 @@ PREFIX = r" \[[^\]\n]*+\]\[[^\]\n]*+\]\{[^}\n]*+\}\[[^\]\n]*+\] [^\s]++ ++"
 # A text might go on behind the line's end: `Columns` notices. Leaving the line feed out of the set
 # would take twice the time.
 VALUES = {str: '[^"]*+', int: "(?:[0-9]++|null)", float: r"(?:[0-9]++(?:\.[0-9]++)?+|null)"}
-AFTER = r"(?:, (?=[A-Za-z_])|(?=\n|\Z))"
 
 
 Values: TypeAlias = tuple[bytes, ...]  # what the expression takes of a line, by group
@@ -72,13 +71,15 @@ class Columns:
         pairs = [(field.key, VALUES[field.kind]) for field in (*layout.fields, WRITER, SEQ)]
         pairs.insert(layout.before_name, ("Event", layout.name))
         places = self.places[layout.name] = {}
-        parts = []
+        parts: list[str] = []
         for key, value in pairs:
             if key in names:
                 places[key] = next(numbers)
             text = f"({value})" if key in names else value
-            pair = f'{key}="{text}"{AFTER}'
-            parts.append(pair if key == "Event" else f"(?:{pair})?+")
+            # What stands up to Event always does. A separator that may stand behind any pair, to be
+            # looked behind, would take a quarter more time.
+            pair = f'{", " if parts else ""}{key}="{text}"'
+            parts.append(f"(?:{pair})?+" if "Event" in places and key != "Event" else pair)
         return "".join(parts)
 
     def found(self, block: bytes) -> tuple[Found, list[bytes]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from gatewaylog.search.breakers import literals, word_place, word_test
 from gatewaylog.search.folding import fold
@@ -23,11 +23,18 @@ if TYPE_CHECKING:
 
 Clause: TypeAlias = tuple[bytes, ...]
 Place: TypeAlias = "Callable[[bytes, int], int]"
-Step: TypeAlias = tuple[Place, bool]  # what finds a word, and whether it is wanted
 
 _RUN = re.compile(r"[\x20\x21\x23-\x29\x2b-\x5b\x5d-\x7e]+")  # printable ASCII but " * \
 _ESCAPED = b"\\"
 _DERIVED = ("_", "index", "source", "host")  # names that no line has to hold
+
+
+class Step(NamedTuple):
+    """What finds a word, and whether it is wanted; a line that holds `usual` holds the word."""
+
+    place: Place
+    wanted: bool
+    usual: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +84,15 @@ class Prefilter:
             return b"\n".join(self.lines(block)) if self.clauses or self.exact else block
         if self.rest:
             block = self.rest.kept(block)
-        for place, wanted in self.words:
-            block = _with(block, place) if wanted else _without(block, place)
+        for place, wanted, usual in self.words:
+            block = _with(block, place) if wanted else _without(_lacking(block, usual), place)
         return block
 
 
 def parted(block: bytes, literal: bytes) -> tuple[bytes, list[bytes]]:
     """Return the lines of `block` that do not hold `literal`, as a block, and those that do."""
     held = [block[at] for at in _lines_with(block, (literal,))] if literal in block else []
-    if not held:
-        return block, held
-    return b"\n".join(line for line in block.split(b"\n") if literal not in line), held
+    return _lacking(block, literal), held
 
 
 def _with(block: bytes, place: Place) -> bytes:
@@ -100,6 +105,15 @@ def _with(block: bytes, place: Place) -> bytes:
         lines.append(block[begin:start])
         at = place(low, start)
     return b"".join(lines)
+
+
+def _lacking(block: bytes, literal: bytes) -> bytes:
+    """Return the lines of `block` that do not hold `literal`: where half of them do, that takes a
+    tenth of the time of `_without`.
+    """
+    if literal not in block:
+        return block
+    return b"\n".join([line for line in block.split(b"\n") if literal not in line])
 
 
 def _without(block: bytes, place: Place) -> bytes:
@@ -174,7 +188,9 @@ def _step(part: Search) -> Step | None:
     """Return how a word, or the lack of one, is looked for in many lines at once."""
     words = part.part if isinstance(part, Not) else part
     place = word_place(words.text) if isinstance(words, Words) else None
-    return (place, words is part) if place else None
+    if place is None or not isinstance(words, Words):
+        return None
+    return Step(place, words is part, b'"%s"' % words.text.strip("*").encode())
 
 
 def _is_any(part: Search) -> bool:

@@ -220,6 +220,15 @@ def test_lines_of_the_default_format_need_no_reading_one_by_one() -> None:
     assert not others
 
 
+@pytest.mark.parametrize(
+    "event",
+    [IncomingRequest(), RequestError(), RequestError("auth", api="a", attempts=2, trace_id="t")],
+)
+def test_lines_of_every_event_need_no_reading_one_by_one(event: Event) -> None:
+    takings, others = taken_of(_FORM.encode(event, 7.0, "t"), ("API",))
+    assert (len(takings), others) == (1, [])
+
+
 def test_numbered_lines_and_losses_need_no_reading_one_by_one() -> None:
     events: list[Event] = [RequestComplete(api="a", status_code=200)]
     events.append(LogLoss("urn:uuid:1", 2, 3, 4, "full"))

@@ -72,7 +72,7 @@ def test_lines_of_a_block_need_no_line_feed_at_its_end() -> None:
 )
 @given(
     st.lists(
-        st.text("gGeEtTbB%20 =\nincoming_request", max_size=12).map(str.encode), max_size=12
+        st.text('gGeEtTbB%20 ="\nincoming_request', max_size=12).map(str.encode), max_size=12
     ).map(b"\n".join)
 )
 def test_the_lines_of_a_block_that_are_kept_are_those_that_pass(query: str, block: bytes) -> None:
