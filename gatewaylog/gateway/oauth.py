@@ -13,12 +13,16 @@ from gatewaylog.auth.clients import TokenRequest
 from gatewaylog.auth.token_endpoint import TokenResponse
 from gatewaylog.gateway.answers import answer
 from gatewaylog.gateway.client import Body, BodyMalformed, BodyTooLarge, ClientError, ClientGone
+from gatewaylog.gateway.paths import normalised
+from gatewaylog.gateway.targets import framing_of, target_of
+from gatewaylog.middleware.asgi import TARGET
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gatewaylog.auth.token_endpoint import TokenEndpoint
     from gatewaylog.gateway.headers import Headers
+    from gatewaylog.gateway.targets import Target
     from gatewaylog.middleware.asgi import ASGIApp, Receive, Scope, Send
 
 _MOST = 64 * 1024  # bytes of a form
@@ -44,19 +48,21 @@ class OAuthEntry:
     ) -> None:
         self._app = app
         self._endpoint = endpoint
-        self._names = {f"{path.rstrip('/')}/{name}": name for name in endpoint.names}
+        self._prefix = path.rstrip("/").encode() + b"/"
+        self._names = {self._prefix + name.encode(): name for name in endpoint.names}
         self._client_timeout = client_timeout
         self._client = client
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
-        name = self._names.get(scope["path"]) if scope["type"] == "http" else None
-        if name is None:
+        target = self._target(scope)
+        name = None if target is None else self._names.get(normalised(target.path))
+        if target is None or name is None:
             await self._app(scope, receive, send)
             return
         body = Body(receive, limit=_MOST, timeout=self._client_timeout)
         try:
-            response = await self._answered(name, scope, body)
+            response = await self._answered(name, scope, target, body)
         except ClientGone:
             return
         except ClientError as error:
@@ -67,7 +73,16 @@ class OAuthEntry:
         headers = response.headers if body.whole else [*response.headers, _CLOSE]
         await answer(send, response.status, headers, response.body)
 
-    async def _answered(self, name: str, scope: Scope, body: Body) -> TokenResponse:
+    def _target(self, scope: Scope) -> Target | None:
+        """Return the target of a request that may be for the endpoints: most can't be."""
+        raw = scope.get(TARGET, b"*")
+        if scope["type"] != "http" or (raw[:1] == b"/" and not raw.startswith(self._prefix)):
+            return None
+        return target_of(scope)
+
+    async def _answered(self, name: str, scope: Scope, target: Target, body: Body) -> TokenResponse:
+        if framing_of(scope, target) is None:
+            raise BodyMalformed
         content = b""
         while piece := await body.read():
             content += piece
@@ -77,7 +92,7 @@ class OAuthEntry:
             method=scope["method"],
             headers=scope["headers"],
             body=content,
-            query=scope["query_string"],
+            query=target.query,
             remote_ip=self._client(peer, scope["headers"]),
         )
         return await self._endpoint.answer(name, request)
