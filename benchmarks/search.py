@@ -179,7 +179,7 @@ def measure_others(path: str, lines: str, folder: Path, rounds: int) -> Run | No
         asked = [goaccess, path, f"--log-format={_GOACCESS}", "--date-format=%Y-%m-%d"]
         asked += ["--time-format=%H:%M:%S", "--no-progress", "-o", str(report)]
         one = best(asked, 1)
-        counted = json.loads(report.read_text())["general"]["valid_requests"]
+        counted = json.loads(report.read_text(errors="replace"))["general"]["valid_requests"]
         told(f"GoAccess: report of {counted:,} completed requests", one)
     return loaded
 
