@@ -74,7 +74,7 @@ def _show_activity(report: Report, result: Result, screen: Screen) -> None:
     if rows:
         print()
         _title(report.title, screen)
-        charts.show(replace(result, rows=iter(rows)), screen)
+        charts.show(replace(result, rows=iter(rows)), screen, apart=True)
 
 
 def _show_table(report: Report, result: Result, screen: Screen) -> None:

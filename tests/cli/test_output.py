@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gatewaylog.cli import run
-from gatewaylog.cli.output import Screen, show
+from gatewaylog.cli.output import Screen, charts, show
 from gatewaylog.search import Result
 from tests.cli.processes import COMMAND, at_terminal, environment
 from tests.cli.test_search import COUNT, LOG
@@ -86,6 +86,25 @@ def test_a_time_chart_has_a_band_for_each_series_and_times_beneath(
     assert re.fullmatch(r" +\d\d:\d\d( +\d\d:\d\d)+", lines[5])
     places = [match.start() for match in re.finditer("┬", lines[4])]
     assert places == [match.start() for match in re.finditer(r"\d\d:\d\d", lines[5])]
+
+
+def test_bands_share_a_scale_or_have_their_own_where_few_stand_beside_many(
+    capsys: CaptureFixture[str],
+) -> None:
+    rows: list[Record] = [
+        {"_time": 60 * at, "a": 900, "b": int(at == 7), "c": 0} for at in range(9)
+    ]
+    shown = {}
+    for apart in (False, True):
+        charts.show(
+            Result(("_time", "a", "b", "c"), iter(rows), "timechart", "_time"), PLAIN, apart=apart
+        )
+        shown[apart] = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert [line[:5].strip() for line in shown[False][:6:2]] == ["900", "900", "900"]
+    assert [line[:5].strip() for line in shown[True][:6:2]] == ["900", "1", ""]
+    assert "█" not in "".join(shown[False][2:4])
+    assert all(line.count("█") == 4 for line in shown[True][2:4])  # five columns less their gap
+    assert len({line.index("┤") for lines in shown.values() for line in lines[:6]}) == 1
 
 
 def test_more_spans_than_columns_are_put_together_and_it_is_said(

@@ -14,6 +14,8 @@ from gatewaylog.cli import run
 from gatewaylog.cli.output.lines import records
 from gatewaylog.cli.report_page import page_of
 from gatewaylog.cli.reports import PAGE, REPORTS
+from gatewaylog.events import RequestComplete, RequestError
+from gatewaylog.formats import LineOptions, Wso2Format
 from gatewaylog.search import compile_query, gathering_of
 from tests.cli.processes import at_terminal, gatewaylog
 
@@ -110,6 +112,20 @@ def test_a_terminal_gets_tables(tmp_path: Path) -> None:
         assert running.ended() == 0
         assert "\x1b" not in running.text
         assert re.search(r"^alice--Echo:v1 +3 +0 ", running.text, re.MULTILINE)
+
+
+def test_one_error_among_many_calls_is_seen_over_time(tmp_path: Path) -> None:
+    log, form = tmp_path / "log", Wso2Format(LineOptions())
+    with log.open("wb") as file:
+        for at in range(600):
+            event = RequestComplete(api="a") if at != 300 else RequestError("fault", api="a")
+            file.write(form.encode(event, 1.7e9 + at / 10, "t"))
+    with at_terminal("report", str(log), NO_COLOR="1", COLUMNS="100") as running:
+        assert running.ended() == 0
+        lines = running.text.splitlines()
+    last = next(at for at, line in enumerate(lines) if re.match("errors +0 ┤", line))
+    assert all("█" in line for line in lines[last - 1 : last + 1])
+    assert re.match(" +1 ┤", lines[last - 1])
 
 
 def test_standard_input_can_be_reported_too() -> None:

@@ -27,14 +27,18 @@ class Drawing:
     moments: list[float]
 
 
-def show(result: Result, screen: Screen) -> None:
-    """Draw a result; one without numbers is a table."""
+def show(result: Result, screen: Screen, *, apart: bool = False) -> None:
+    """Draw a result; one without numbers is a table.
+
+    Columns over time share a scale unless their series are `apart`, so that few are seen beside
+    many.
+    """
     rows = list(result.rows)
     drawing = drawing_of(result, rows)
     if not drawing.series or not rows:
         tables.show(replace(result, rows=iter(rows)), screen)
     elif drawing.moments:
-        columns.draw(drawing, screen)
+        columns.draw(drawing, screen, apart=apart)
     else:
         bars.draw(drawing, screen)
 

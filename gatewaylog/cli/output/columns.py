@@ -1,4 +1,6 @@
-"""Columns over time: a band for each series, all on one scale, and the times beneath."""
+"""Columns over time: a band for each series, all on one scale or each on its own, and the times
+beneath.
+"""
 
 from __future__ import annotations
 
@@ -24,18 +26,18 @@ _ALONE, _AMONG = 8, 2  # lines of a band
 _WIDEST = 6  # characters of a column
 
 
-def draw(drawing: Drawing, screen: Screen) -> None:
-    """Print the bands and the axis."""
-    for line in _lines(drawing, screen):
+def draw(drawing: Drawing, screen: Screen, *, apart: bool = False) -> None:
+    """Print the bands, each on a scale of its own where they are `apart`, and the axis."""
+    for line in _lines(drawing, screen, apart=apart):
         print(line)
 
 
-def _lines(drawing: Drawing, screen: Screen) -> Iterator[str]:
-    highest = round_above(max(max(numbers) for numbers in drawing.series.values()))
+def _lines(drawing: Drawing, screen: Screen, *, apart: bool) -> Iterator[str]:
+    highest = _highest(drawing, apart=apart)
     totals = _totals(drawing)
     frame = _Frame(
         names=min(max(width_of(printable(name)) for name in drawing.series), screen.width // 3),
-        scale=cell("", highest),
+        scale=max(width_of(cell("", each)) for each in highest),
         height=_ALONE if len(drawing.series) == 1 else _AMONG,
         screen=screen,
     )
@@ -45,11 +47,18 @@ def _lines(drawing: Drawing, screen: Screen) -> Iterator[str]:
     width = max(1, min(_WIDEST, room // len(moments)))
     for at, (name, numbers) in enumerate(drawing.series.items()):
         peaks = [max(numbers[n : n + together]) for n in range(0, len(numbers), together)]
-        band = _band(peaks, highest, frame.height, width, screen)
-        yield from frame.filled(name, band, totals[at], COLOURS[at % len(COLOURS)])
+        band = _band(peaks, highest[at], frame.height, width, screen)
+        ends = name, cell("", highest[at]) if highest[at] else "", totals[at]
+        yield from frame.filled(band, *ends, COLOURS[at % len(COLOURS)])
     yield from _axis(moments, width, frame.indent, screen)
     if together > 1:
         yield f"{'':{frame.indent}}each column: the highest of {together} spans"
+
+
+def _highest(drawing: Drawing, *, apart: bool) -> list[Number]:
+    """Return where the scale of each series ends."""
+    highest = [max(numbers) for numbers in drawing.series.values()]
+    return [round_above(each if apart else max(highest)) for each in highest]
 
 
 def _totals(drawing: Drawing) -> list[str]:
@@ -62,26 +71,28 @@ def _totals(drawing: Drawing) -> list[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Frame:
-    """What stands around the bands: names, the scale, and the sum behind."""
+    """What stands around the bands: names, `scale` columns for the scale, and the sum behind."""
 
     names: int
-    scale: str
+    scale: int
     height: int
     screen: Screen
 
     @property
     def indent(self) -> int:
         """Where columns begin."""
-        return self.names + len(self.scale) + 3
+        return self.names + self.scale + 3
 
-    def filled(self, name: str, band: Iterator[str], total: str, colour: Colour) -> Iterator[str]:
-        """Yield a band's lines, the name and the sum on its last."""
+    def filled(
+        self, band: Iterator[str], name: str, highest: str, total: str, colour: Colour
+    ) -> Iterator[str]:
+        """Yield a band's lines: where its scale ends, and on the last its name and its sum."""
         edge = "┤" if self.screen.knows("┤") else "|"
         label = shortened(printable(name), self.names, self.screen)
         for level, text in enumerate(band):
             last = level == self.height - 1
-            top = "0" if last else (self.scale if level == 0 else "")
-            before = f"{padded(label if last else '', self.names)} {top:>{len(self.scale)}} {edge}"
+            end = "0" if last else (highest if level == 0 else "")
+            before = f"{padded(label if last else '', self.names)} {end:>{self.scale}} {edge}"
             shown = painted(text, colour if self.screen.colour else None)
             yield f"{before}{shown} {total if last else ''}".rstrip()
 
