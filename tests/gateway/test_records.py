@@ -167,3 +167,23 @@ def test_a_table_that_can_not_be_is_refused(keys: str, told: str) -> None:
 )
 def test_a_system_log_that_can_not_be_is_refused(keys: str, told: str) -> None:
     assert problem(f"[system_log]\n{keys}\n").startswith(told)
+
+
+def test_rules_have_their_thresholds_in_the_configuration() -> None:
+    config = read('[rules]\ndisabled = ["R05"]\n[rules.thresholds.R04]\nfactor = 5\nleast = 0.5\n')
+    assert config.rules.disabled == ("R05",)
+    assert config.rules.thresholds == {"R04": {"factor": 5, "least": 0.5}}
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ('[rules]\ndisabled = ["R99"]', "rules.disabled: must be among R01, R02"),
+        ("[rules.thresholds.R99]\na = 1", "rules.thresholds: must be tables of R01, R02"),
+        ('[rules.thresholds.R04]\nfactor = "a"', "rules.thresholds: R04: must be a table of num"),
+        ("[rules.thresholds.R04]\nfactors = 1", "rules.thresholds: R04.factors: R04 has no such"),
+        ("[rules]\nthresholds = 1", "rules.thresholds: must be a table"),
+    ],
+)
+def test_rules_that_can_not_be_are_refused(keys: str, told: str) -> None:
+    assert problem(f"{keys}\n").startswith(told)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gatewaylog.audit.rules.rule import DAY, Rule, Thresholds
+from gatewaylog.audit.rules.rule import DAY, WEEK, Rule, Thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -54,9 +54,9 @@ class OldCredential(Rule[Limits]):
             )
 
     def hour(self, now: float) -> Iterable[Finding]:
-        """Forget tokens that lived less than a day and were not seen for one: they have ended."""
+        """Forget tokens that lived less than a day and were not seen for a week."""
         if now % DAY == 0:
             for token, last in list(self._last.items()):
-                if now - last > DAY and last - self._since[token] < DAY:
+                if now - last > WEEK and last - self._since[token] < DAY:
                     del self._last[token], self._since[token]
         return ()

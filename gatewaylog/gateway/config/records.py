@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
+from gatewaylog.audit.rules import RULES, limits_of
 from gatewaylog.gateway.config.values import (
     OptionalSize,
     Size,
@@ -65,3 +66,37 @@ class SystemLogConfig(Table):
             if name != "gatewaylog" and not name.startswith("gatewaylog."):
                 raise ValueError("must be names of loggers such as gatewaylog.gateway")
         return value
+
+
+class RulesConfig(Table):
+    """`[rules]`: which of the rules R01 to R14 are left out, and when the others fire:
+    `[rules.thresholds.R04]` has thresholds of that rule by their names.
+    """
+
+    disabled: tuple[str, ...] = ()
+    thresholds: dict[str, dict[str, float]] = {}  # noqa: RUF012 - pydantic copies it
+
+    @field_validator("disabled")
+    @classmethod
+    def _are_rules(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not RULES.keys() >= set(value):
+            raise ValueError(f"must be among {', '.join(RULES)}")
+        return value
+
+    @field_validator("thresholds", mode="before")
+    @classmethod
+    def _are_known(cls, value: object) -> object:
+        for rule, thresholds in value.items() if isinstance(value, dict) else ():
+            if rule not in RULES:
+                raise ValueError(f"must be tables of {', '.join(RULES)}")
+            if not isinstance(thresholds, dict) or not all(map(_is_number, thresholds.values())):
+                raise ValueError(f"{rule}: must be a table of numbers")
+            try:
+                limits_of(rule, thresholds)
+            except ValueError as error:
+                raise ValueError(f"{rule}.{error}") from None
+        return value
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -18,7 +18,7 @@ from gatewaylog.gateway.config.addresses import Address, AdminAddress, ListenAdd
 from gatewaylog.gateway.config.apis import ApiConfig
 from gatewaylog.gateway.config.auth import ApplicationConfig, AuthConfig
 from gatewaylog.gateway.config.database import DatabaseConfig
-from gatewaylog.gateway.config.records import EventLogConfig, SystemLogConfig
+from gatewaylog.gateway.config.records import EventLogConfig, RulesConfig, SystemLogConfig
 from gatewaylog.gateway.config.shipping import ShipConfig
 from gatewaylog.gateway.config.values import (
     CertificateFile,
@@ -166,6 +166,7 @@ class Config(Table):
     ship: tuple[ShipConfig, ...] = ()
     event_log: EventLogConfig = EventLogConfig()
     system_log: SystemLogConfig = SystemLogConfig()
+    rules: RulesConfig = RulesConfig()
     # Made anew for each file, as its default lies beside it.
     database: DatabaseConfig = Field(default_factory=dict, validate_default=True)
 
