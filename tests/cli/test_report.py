@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from collections import Counter
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pytest import CaptureFixture  # noqa: PT013
 
 LOG = Path(__file__).parents[1] / "search" / "access_log.txt"
+BEGIN = 1_700_000_000
 TEXTS = LOG.read_text().splitlines()
 
 
@@ -132,6 +134,81 @@ def test_standard_input_can_be_reported_too() -> None:
     done = gatewaylog("report", "-", stdin=LOG.read_bytes())
     assert (done.returncode, done.stderr) == (0, "")
     assert len(done.stdout.splitlines()) > len(PAGE)
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_a_report_of_standard_input_is_that_of_the_file(
+    name: str, capsys: CaptureFixture[str]
+) -> None:
+    done = gatewaylog("report", name, "-", stdin=LOG.read_bytes())
+    assert (done.returncode, done.stderr) == (0, "")
+    assert list(map(json.loads, done.stdout.splitlines())) == rows(capsys, name, str(LOG))
+
+
+def test_folders_and_globs_are_reported_with_what_was_rotated(
+    tmp_path: Path, capsys: CaptureFixture[str]
+) -> None:
+    lines = LOG.read_bytes().splitlines(keepends=True)
+    (tmp_path / "access.log.1.gz").write_bytes(gzip.compress(b"".join(lines[:5])))
+    (tmp_path / "access.log").write_bytes(b"".join(lines[5:9]))
+    (tmp_path / "other.log").write_bytes(b"".join(lines[9:]))
+    whole = rows(capsys, str(LOG))
+    assert rows(capsys, str(tmp_path)) == whole
+    assert rows(capsys, str(tmp_path / "*.log*")) == whole
+    (tmp_path / "access.log.1.gz").unlink()
+    log = tmp_path / "rest"
+    log.write_bytes(b"".join(lines[5:]))
+    for name in ([], ["apis"]):
+        rest = rows(capsys, *name, str(log))
+        assert rows(capsys, *name, str(tmp_path / "*.log")) == rest
+        assert rest != whole
+    assert run(["report", str(tmp_path / "no*.log")]) == 2
+    assert "no*.log" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def long_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """10,000 s of a call a second, with lines that can't be read in the middle."""
+    log, form = tmp_path_factory.mktemp("log") / "access.log", Wso2Format(LineOptions())
+    with log.open("wb") as file:
+        for at in range(10_000):
+            event = RequestComplete(api=f"a{at % 3}", request_in_url="/", duration_ms=at / 8)
+            file.write(form.encode(event, BEGIN + at, "t"))
+            if 2000 < at < 8000 and at % 100 == 0:
+                file.write(b"what a report of the begin or the end does not come by\n")
+    return log
+
+
+@pytest.mark.parametrize(
+    ("span", "seconds"),
+    [
+        (("--since", str(BEGIN + 9900)), range(9900, 10_000)),
+        (("--until", str(BEGIN + 100)), range(100)),
+        (("--since", str(BEGIN + 500), "--until", str(BEGIN + 700)), range(500, 700)),
+    ],
+)
+def test_what_lies_outside_a_span_is_not_counted_nor_read(
+    span: tuple[str, ...], seconds: range, long_log: Path, capsys: CaptureFixture[str]
+) -> None:
+    for output in ("ndjson", "table"):
+        assert run(["report", *span, str(long_log), "--output", output]) == 0
+        assert capsys.readouterr().err == ""
+    summary, *activity = rows(capsys, *span, str(long_log))[: 2 + len(seconds)]
+    assert summary["completed"] == len(seconds)
+    spans = [row for row in activity if row["report"] == "activity"]
+    assert sum(int(str(row["complete"])) for row in spans) == len(seconds)
+    calls = [int(str(row["calls"])) for row in rows(capsys, "apis", *span, str(long_log))]
+    assert sum(calls) == len(seconds)
+    slowest = rows(capsys, "slow", *span, str(long_log))[0]
+    assert float(str(slowest["ms"])) == seconds[-1] / 8
+
+
+def test_a_span_without_calls_is_an_empty_page(long_log: Path, capsys: CaptureFixture[str]) -> None:
+    found = rows(capsys, "--since", str(BEGIN + 20_000), str(long_log))
+    assert [(row["report"], row["completed"]) for row in found if "completed" in row] == [
+        ("summary", 0)
+    ]
+    assert rows(capsys, "apis", "--until", str(BEGIN), str(long_log)) == []
 
 
 def test_every_report_can_be_had_in_one_pass() -> None:
