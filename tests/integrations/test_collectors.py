@@ -276,7 +276,7 @@ OF_OTEL = {
 
 
 def test_the_collectors_operators_give_the_semantic_conventions(log: Path) -> None:
-    operators = shipped("opentelemetry/collector.yaml")["receivers"]["filelog"]["operators"]
+    operators = shipped("opentelemetry/collector.yaml")["receivers"]["file_log"]["operators"]
     parsers = [found for found in operators if found["type"] == "regex_parser"]
     for raw, found in zip(lines_of(log), by_re2(log, *(p["regex"] for p in parsers)), strict=True):
         fields = hostile_log.written(raw)
@@ -312,7 +312,7 @@ def attribute(path: str) -> str:
 
 
 def test_the_collector_takes_time_and_severity_from_the_line() -> None:
-    (first, *_) = shipped("opentelemetry/collector.yaml")["receivers"]["filelog"]["operators"]
+    (first, *_) = shipped("opentelemetry/collector.yaml")["receivers"]["file_log"]["operators"]
     assert (first["timestamp"]["layout_type"], first["timestamp"]["layout"]) == (
         "gotime",
         GO_LAYOUT,

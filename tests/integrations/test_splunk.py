@@ -20,7 +20,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from tests.integrations import hostile_log
-from tests.integrations.tools import SHIPPED, run, tool
+from tests.integrations.tools import ROOT, SHIPPED, run, tool
 from tests.search.access_log import LINES, searched
 
 if TYPE_CHECKING:
@@ -93,6 +93,16 @@ def test_every_pair_of_a_hostile_log_is_extracted_and_no_other(lines: tuple[byte
         line = hostile_log.read(raw)
         prefix = {key: found.pop(key) for key in ("node", "thread", "logger", "level")}
         assert prefix == {key: getattr(line, key) for key in prefix}
+        assert found == hostile_log.written(raw)
+
+
+def test_wso2s_own_lines_are_extracted() -> None:
+    lines = (ROOT / "tests" / "fixtures" / "seed_lines.txt").read_bytes().splitlines()
+    assert lines
+    for raw in lines:
+        found = extracted(raw.decode())
+        for key in ("node", "thread", "logger", "level"):
+            assert found.pop(key) == getattr(hostile_log.read(raw), key)
         assert found == hostile_log.written(raw)
 
 
