@@ -11,6 +11,7 @@ from gatewaylog.exits import at_exit
 from gatewaylog.forks import renew_after_fork
 from gatewaylog.formats import FORMATS, LineOptions
 from gatewaylog.redaction import SECRET_PARAMETERS, Pseudonyms, Redactor
+from gatewaylog.seal import Tamper
 from gatewaylog.sinks import FileSink, Sink, StreamSink
 from gatewaylog.sinks.keeping import Keeping
 from gatewaylog.writer import Writer
@@ -60,6 +61,12 @@ class LogOptions(TypedDict, total=False):
     compress: str
     on_full: str
     durability: str
+    shippers: Iterable[str | os.PathLike[str]]
+    max_unshipped: int | str
+    tamper_evident: bool
+    chain_key_file: str
+    signing_key_file: str
+    digest_every: str
     clock: Clock
 
 
@@ -75,7 +82,10 @@ class AccessLog:
     kept (0: all), for a time like "90d" (`keep`, "": for ever), packed as "gz" or "zst"
     (`compress`). Where an INCOMING_REQUEST can't be written, its call goes on ("drop"), waits
     ("block") or is answered 503 ("refuse": `on_full`). With the `durability` "disk" it waits until
-    that is on the disk.
+    that is on the disk. No file is deleted that one of the `shippers`, named by their state
+    folders, has not passed, up to `max_unshipped` bytes. A `tamper_evident` log shows what was
+    changed in it, by the keys in two files (`gatewaylog keys tamper`), and signs what it holds
+    each `digest_every`.
 
     Raises ValueError for an option that can't be, LogError for a file that can't be opened.
     """
@@ -102,18 +112,25 @@ class AccessLog:
         compress: str = "",
         on_full: str = "drop",
         durability: str = "kernel",
+        shippers: Iterable[str | os.PathLike[str]] = (),
+        max_unshipped: int | str = "10GiB",
+        tamper_evident: bool = False,
+        chain_key_file: str = "",
+        signing_key_file: str = "",
+        digest_every: str = "60s",
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         _one_of("format", format, FORMATS)
         _one_of("fields", fields, ("full", "seed"))
         _at_least("max_value_length", max_value_length, _SHORTEST_VALUE)
         _at_least("max_line", max_line, 16 * _SHORTEST_VALUE)
+        tamper = Tamper(tamper_evident, chain_key_file, signing_key_file, digest_every, fields)
         options = LineOptions(
             fields=fields,
             node=node,
             logger=logger,
             max_value_length=max_value_length,
-            max_line=max_line,
+            max_line=max_line - tamper.room,
         )
         self.clock = clock
         self.redactor = Redactor(redact_query)
@@ -134,8 +151,11 @@ class AccessLog:
             keep=keep,
             compress=compress,
             durable=durability == "disk",
+            shippers=shippers,
+            max_unshipped=max_unshipped,
         )
-        self._writer = Writer(_sink(log, keeping), self._format, clock)
+        self._writer = Writer(_sink(log, keeping), self._format, clock, tamper.mac)
+        self._sealing = tamper.sealing(self.sink)
         self.disk = keeping.disk(self.sink)
         self.is_strict = on_full != "drop" or self.disk is not None
         self.closed = False
@@ -143,7 +163,7 @@ class AccessLog:
         self.unfinished: set[Exchange] = set()
         renew_after_fork(self._forked)
         at_exit(self._leave)
-        self._housekeeper = keeping.housekeeper(self, self.sink)
+        self._housekeeper = keeping.housekeeper(self, self.sink, self._sealing)
 
     def _forked(self) -> None:
         for exchange in self.unfinished:
@@ -153,6 +173,8 @@ class AccessLog:
     def _leave(self) -> None:
         for exchange in tuple(self.unfinished):
             exchange.end(exchange.broke or "shutdown")
+        if self._sealing is not None:
+            self._sealing.sign()
 
     @property
     def sink(self) -> Sink:
@@ -203,6 +225,8 @@ class AccessLog:
         if self.disk is not None:
             self.disk.stop()
         self._writer.close()
+        if self._sealing is not None:
+            self._sealing.close()
 
 
 def _sink(log: str | os.PathLike[str] | Sink, keeping: Keeping) -> Sink:

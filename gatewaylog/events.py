@@ -230,8 +230,9 @@ LAYOUT_NAMED: dict[str, Layout] = {layout.name: layout for layout in LAYOUTS}
 WRITER = Field("Writer")
 SEQ = Field("Seq", int)
 TRUNCATED = "Truncated"  # which values were cut, and how long they were
+CHAIN = Field("Chain")  # `gatewaylog.seal`
 # No field that a user adds may take one of these names.
 RESERVED = frozenset(
-    {"Event", WRITER.key, SEQ.key, TRUNCATED, "Chain"}
+    {"Event", WRITER.key, SEQ.key, TRUNCATED, CHAIN.key}
     | {field.key for layout in LAYOUTS for field in layout.fields}
 )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from gatewaylog.forks import renew_after_fork
 from gatewaylog.formats.wso2 import prefix_text
 from gatewaylog.loss import Loss
+from gatewaylog.seal.chain import Chain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from gatewaylog.clock import Clock
     from gatewaylog.events import Event
     from gatewaylog.formats import Format
+    from gatewaylog.seal.chain import Mac
     from gatewaylog.sinks import Sink
 
 
@@ -32,10 +34,13 @@ class _Here(threading.local):
 
 
 class Writer:
-    """Writes events to a sink, each as one numbered line, one after the other."""
+    """Writes events to a sink, each as one numbered line, one after the other; with a `mac` each is
+    a link of a chain.
+    """
 
-    def __init__(self, sink: Sink, form: Format, clock: Clock) -> None:
-        self.sink = sink
+    def __init__(self, sink: Sink, form: Format, clock: Clock, mac: Mac | None = None) -> None:
+        self._sink = sink
+        self._mac = mac
         self._encode = form.encode
         self._wall = clock.wall
         self._new_id = clock.new_id
@@ -47,11 +52,26 @@ class Writer:
         self._id = os.urandom(8).hex()
         self._seq = 0
         self._here = _Here()
-        self._loss = Loss(getattr(self.sink, "name", "the log"))
+        self._chain = None if self._mac is None else Chain(self._mac, self._sink)
+        self._put = self._sink.write if self._chain is None else self._chain.write
+        self._loss = Loss(getattr(self._sink, "name", "the log"))
         # Reentrant, as a finaliser may end an exchange in the middle of another one's write.
         self._lock = threading.RLock()
         self._writing = False
         self._late: deque[Event] = deque()
+
+    @property
+    def sink(self) -> Sink:
+        """Where the lines go."""
+        return self._sink
+
+    @sink.setter
+    def sink(self, sink: Sink) -> None:
+        self._sink = sink
+        if self._chain is None:
+            self._put = sink.write
+        else:
+            self._chain.sink = sink
 
     @property
     def lost(self) -> int:
@@ -77,7 +97,7 @@ class Writer:
                 except AttributeError:
                     thread = self._name_thread()
                 seq = self._seq + 1
-                reason = self.sink.write(self._encode(event, self._wall(), thread, self._id, seq))
+                reason = self._put(self._encode(event, self._wall(), thread, self._id, seq))
                 if reason is None:
                     self._seq = seq
                     return True
@@ -107,7 +127,7 @@ class Writer:
         except AttributeError:
             thread = self._name_thread()
         seq = self._seq + 1
-        reason = self.sink.write(self._encode(event, self._wall(), thread, self._id, seq))
+        reason = self._put(self._encode(event, self._wall(), thread, self._id, seq))
         if reason is None:
             self._seq = seq
         return reason

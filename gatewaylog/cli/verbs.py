@@ -30,7 +30,7 @@ VERBS = {
     "rotate": "rotate a log now, pack and delete what was rotated",
     "verify": "say whether a log is whole: none missing, double, out of order",
     "events": "show who did what: records of the event log, whole sessions",
-    "keys": "make an API key",
+    "keys": "make an API key, or the keys of a tamper-evident log",
     "completion": "print a script that completes this command in bash, zsh or fish",
 }
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias, cast
 
 from gatewaylog.events import (
+    CHAIN,
     LAYOUT_NAMED,
     LAYOUT_OF,
     SEQ,
@@ -53,12 +54,14 @@ class Line:
     """A line that was read. What its format does not carry is None.
 
     `writer` is the run of a process that wrote it, and `seq` its number among the lines of that.
+    `chain` is of the line as it was written: no format writes it again.
     """
 
     time: datetime
     event: Event
     writer: str | None = None
     seq: int | None = None
+    chain: str | None = None
     node: str | None = None
     thread: str | None = None
     logger: str | None = None
@@ -74,7 +77,8 @@ class Line:
     @property
     def pairs(self) -> list[Pair]:
         """All keys and values, in the order in which they stand on the line."""
-        return _numbered(pairs_of(self.event, "full"), self.writer, self.seq)
+        pairs = _numbered(pairs_of(self.event, "full"), self.writer, self.seq)
+        return pairs if self.chain is None else [*pairs, (CHAIN.key, self.chain)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,10 +170,11 @@ class Told(NamedTuple):
     event: Event
     writer: str | None
     seq: int | None
+    chain: str | None
 
 
 def told_by(pairs: Iterable[Pair]) -> Told:
-    """Make of `pairs` what `numbered_pairs` took. Raises Unreadable."""
+    """Make of `pairs` what `numbered_pairs` took, and Chain. Raises Unreadable."""
     found: dict[str, Value] = {}
     for key, value in pairs:
         if key in found:
@@ -179,13 +184,15 @@ def told_by(pairs: Iterable[Pair]) -> Told:
     layout = LAYOUT_NAMED.get(name) if isinstance(name, str) else None
     if layout is None:
         raise Unreadable("no Event" if name is None else "unknown Event")
-    *known, writer, seq = (
+    *known, writer, seq, chain = (
         _typed(found.pop(field.key, None), field.kind, field.key)
-        for field in (*layout.fields, WRITER, SEQ)
+        for field in (*layout.fields, WRITER, SEQ, CHAIN)
     )
     extra = tuple((key, _typed(value, str, key)) for key, value in found.items())
     event = layout.kind._make([*known, extra])
-    return Told(event, cast("str | None", writer), cast("int | None", seq))
+    return Told(
+        event, cast("str | None", writer), cast("int | None", seq), cast("str | None", chain)
+    )
 
 
 def _typed(value: object, kind: type[str | int | float], key: str) -> Value:

@@ -40,7 +40,7 @@ class Serving:
         self.engine = engine
         self.config = config
         self.metrics = Metrics() if config.server.admin else None
-        self.log = access_log(config.log, self.metrics)
+        self.log = access_log(config.kept_log, self.metrics)
         self.events = event_log(config.event_log)
         self._losses = Losses(self.events)
         self.balancer = Balancer(self.log.clock.monotonic)
@@ -86,8 +86,8 @@ class Serving:
         events = self.events
         if config.event_log != self.config.event_log:
             events = event_log(config.event_log)
-        if config.log != self.config.log:
-            fresh = access_log(config.log, self.metrics)
+        if config.kept_log != self.config.kept_log:
+            fresh = access_log(config.kept_log, self.metrics)
             self._retired.append(self.log)
             self.log = fresh
         if events is not self.events:
@@ -180,4 +180,10 @@ def _opened(config: LogConfig, kind: type[AccessLog]) -> AccessLog:
         compress=config.compress,
         on_full=config.on_full,
         durability=config.durability,
+        shippers=config.shippers,
+        max_unshipped=config.max_unshipped,
+        tamper_evident=config.tamper_evident,
+        chain_key_file=config.chain_key_file,
+        signing_key_file=config.signing_key_file,
+        digest_every=config.digest_every,
     )

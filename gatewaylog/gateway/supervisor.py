@@ -50,7 +50,7 @@ def serve(load: Callable[[], Config]) -> int:
 
 def _served(load: Callable[[], Config]) -> int:
     config = load()
-    access_log(config.log).close()  # a log that can't be opened is told here, once
+    access_log(config.kept_log).close()  # a log that can't be opened is told here, once
     admin = listeners([config.server.admin], "admin")[0] if config.server.admin else None
     sockets = listeners(config.server.listen)
     for listener in sockets:

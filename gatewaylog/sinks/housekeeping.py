@@ -17,7 +17,7 @@ from gatewaylog.sinks.retention import tidy
 
 if TYPE_CHECKING:
     from gatewaylog.sinks.file import FileSink
-    from gatewaylog.sinks.retention import Retention
+    from gatewaylog.sinks.retention import Retention, Seal
 
 _EVERY = 1.0  # seconds between two looks
 _TIDY_EVERY = 60.0  # seconds after which files may have become too old
@@ -35,15 +35,19 @@ class _Stopped(Exception):
 
 
 class Housekeeper:
-    """Calls `log.look()` each second, and keeps what was rotated as `retention` says.
+    """Calls `log.look()` each second, and keeps what was rotated as `retention` says; `seal` signs
+    the log's files.
 
     It goes on in a forked child, and ends when it is stopped or `log` is garbage.
     """
 
-    def __init__(self, log: Looks, sink: FileSink, retention: Retention) -> None:
+    def __init__(
+        self, log: Looks, sink: FileSink, retention: Retention, seal: Seal | None = None
+    ) -> None:
         self._log = weakref.ref(log)
         self._sink = sink
         self._retention = retention
+        self._seal = seal
         self._failed = ""
         self._start()
         renew_after_fork(self._forked)
@@ -71,6 +75,8 @@ class Housekeeper:
     def look(self) -> None:
         """Look at the log, then at what was rotated where that may have changed."""
         self._look_at_log()
+        if self._seal is not None:
+            self._seal.look()
         now = time.monotonic()
         if self._sink.identity != self._seen or now - self._tidied > _TIDY_EVERY:
             self._seen = self._sink.identity
@@ -87,10 +93,10 @@ class Housekeeper:
         log.look()
 
     def _is_tidy(self) -> bool:
-        if not self._retention.is_any:
+        if not (self._retention.is_any or self._seal):
             return True
         try:
-            return tidy(self._sink.path, self._retention, self._pause)
+            return tidy(self._sink.path, self._retention, self._pause, self._seal)
         except OSError as error:
             told = f"can't keep house beside {self._sink.path}: {error.strerror}"
             if told != self._failed:

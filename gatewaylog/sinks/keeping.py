@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gatewaylog.sinks.amounts import seconds_of, size_of
@@ -13,10 +14,12 @@ from gatewaylog.sinks.retention import Retention
 from gatewaylog.sinks.rotation import PERIODS, Rotation
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterable
 
     from gatewaylog.sinks import Sink
     from gatewaylog.sinks.housekeeping import Looks
+    from gatewaylog.sinks.retention import Seal
 
 
 class Keeping:
@@ -34,18 +37,24 @@ class Keeping:
         keep: str,
         compress: str,
         durable: bool,
+        shippers: Iterable[str | os.PathLike[str]] = (),
+        max_unshipped: int | str = "10GiB",
     ) -> None:
         _one_of("rotate", rotate, PERIODS)
         _one_of("compress", compress, FORMS)
         if compress:
             packer(compress)
-        size = max_size if isinstance(max_size, int) else _amount("max_size", max_size, size_of)
-        if size < 0 or backups < 0:
-            raise ValueError("max_size and backups: must not be under 0")
+        size, unshipped = _size("max_size", max_size), _size("max_unshipped", max_unshipped)
+        if size < 0 or backups < 0 or unshipped < 0:
+            raise ValueError("max_size, backups and max_unshipped: must not be under 0")
         self.durable = durable
         self.rotation = Rotation(max_size=size, every=rotate) if size or rotate else None
         self.retention = Retention(
-            backups=backups, keep=_amount("keep", keep, seconds_of), compress=compress
+            backups=backups,
+            keep=_amount("keep", keep, seconds_of),
+            compress=compress,
+            shippers=tuple(Path(state).absolute() for state in shippers),
+            max_unshipped=unshipped,
         )
 
     @property
@@ -63,11 +72,15 @@ class Keeping:
         """Return what brings the file's lines to the disk, where that is wished."""
         return Disk(sink) if self.durable and isinstance(sink, FileSink) else None
 
-    def housekeeper(self, log: Looks, sink: Sink) -> Housekeeper | None:
-        """Start what looks after the file, where that is needed."""
-        if self._is_any and isinstance(sink, FileSink):
-            return Housekeeper(log, sink, self.retention)
+    def housekeeper(self, log: Looks, sink: Sink, seal: Seal | None = None) -> Housekeeper | None:
+        """Start what looks after the file, where that is needed; `seal` signs it."""
+        if (self._is_any or seal is not None) and isinstance(sink, FileSink):
+            return Housekeeper(log, sink, self.retention, seal)
         return None
+
+
+def _size(option: str, value: int | str) -> int:
+    return value if isinstance(value, int) else _amount(option, value, size_of)
 
 
 def _amount(option: str, text: str, read: Callable[[str], int]) -> int:

@@ -1,7 +1,7 @@
 """What becomes of rotated files: packed, and deleted when they are too many or too old.
 
 Both only under an exclusive lock of the file, which nobody gets while a process may still write to
-it: then it is left for the next time.
+it: then it is left for the next time. A log that is sealed has its last digest signed before.
 """
 
 from __future__ import annotations
@@ -12,15 +12,18 @@ import os
 import stat
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from gatewaylog.notices import notice
-from gatewaylog.sinks.packing import packer
-from gatewaylog.sinks.rotation import PACKED, rotated_from
+from gatewaylog.sinks.packing import PACKED, packer
+from gatewaylog.sinks.rotation import rotated_from
+from gatewaylog.sinks.shipped import tell_missed, unpassed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from gatewaylog.sinks.shipped import Unpassed
 
 _PIECE = 256 * 1024  # bytes packed at once: about 10 ms
 _MODE = 0o640
@@ -30,11 +33,16 @@ _MODE = 0o640
 class Retention:
     """How many rotated files are kept (0: all), for how many seconds (0: for ever), and how they
     are packed ("gz", "zst" or "").
+
+    What the shippers of `shippers`, their state folders, have not passed is kept besides, up to
+    `max_unshipped` bytes as they are on the disk.
     """
 
     backups: int = 0
     keep: float = 0.0
     compress: str = ""
+    shippers: tuple[Path, ...] = ()
+    max_unshipped: int = 10 * 1024**3
 
     @property
     def is_any(self) -> bool:
@@ -42,25 +50,60 @@ class Retention:
         return bool(self.backups or self.keep or self.compress)
 
 
-def tidy(path: Path, retention: Retention, pause: Callable[[], object] = bool) -> bool:
-    """Pack and delete what was rotated from a log; say whether nothing is left to be done.
+class Seal(Protocol):
+    """What signs a log's files (`gatewaylog.seal`)."""
 
-    One process does it at a time. `pause` is called between two pieces, every 10 ms or so.
+    def look(self) -> None:
+        """Do what is due each second. Never raises."""
+
+    def finish(self, file: Path, fd: int) -> bool:
+        """Sign a file that nobody writes to any more, if that is not done; say whether it is.
+
+        Raises OSError.
+        """
+
+    def forget(self, name: str) -> bool:
+        """Sign that a file is deleted, `name` without what it is packed as; say whether that is
+        done. Raises OSError.
+        """
+
+
+def tidy(
+    path: Path,
+    retention: Retention,
+    pause: Callable[[], object] = bool,
+    seal: Seal | None = None,
+) -> bool:
+    """Sign, pack and delete what was rotated from a log; say whether nothing is left to be done.
+
+    One process does it at a time. `pause` is called between two pieces, every 10 ms or so. Raises
+    OSError.
     """
     with _only_one(path) as alone:
         if not alone:
             return False
         files = rotated_from(path)
-        oldest = datetime.now(UTC) - timedelta(seconds=retention.keep)
+        superfluous = _superfluous(files, retention)
+        held = 0  # bytes that are kept for shippers alone
         done = True
-        for place, (moment, file) in enumerate(reversed(files)):
-            if (retention.backups and place >= retention.backups) or (
-                retention.keep and moment < oldest
-            ):
-                done &= _delete(file)
-            elif retention.compress and file.suffix not in PACKED:
-                done &= _pack(file, retention.compress, pause)
+        for _, file in reversed(files):
+            if file in superfluous:
+                missing = unpassed(file, retention.shippers)
+                held += file.stat().st_size if missing else 0
+                if not missing or held > retention.max_unshipped:
+                    done &= _delete(path, file, missing, seal)
+                    continue
+            if file.suffix not in PACKED and (retention.compress or seal is not None):
+                done &= _finished(file, retention.compress, pause, seal)
         return done
+
+
+def _superfluous(files: list[tuple[datetime, Path]], retention: Retention) -> set[Path]:
+    """Return which files are too many or too old; `files` are the oldest first."""
+    oldest = datetime.now(UTC) - timedelta(seconds=retention.keep)
+    too_many = files[: -retention.backups] if retention.backups else []
+    too_old = [entry for entry in files if retention.keep and entry[0] < oldest]
+    return {file for _, file in (*too_many, *too_old)}
 
 
 @contextlib.contextmanager
@@ -94,29 +137,44 @@ def _left_by_all(file: Path) -> Iterator[int | None]:
         os.close(fd)
 
 
-def _delete(file: Path) -> bool:
-    with _left_by_all(file) as fd:
-        if fd is not None:
-            file.unlink()
-        return fd is not None
-
-
-def _pack(file: Path, form: str, pause: Callable[[], object]) -> bool:
-    """Replace a file by its packed form, in one step: a reader finds one of them, or both."""
+def _delete(path: Path, file: Path, missing: list[Unpassed], seal: Seal | None) -> bool:
     with _left_by_all(file) as fd:
         if fd is None:
             return False
-        fresh = file.with_name(f".{file.name}.new")
-        try:
-            _pack_to(fresh, fd, form, pause)
-            fresh.replace(file.with_name(f"{file.name}.{form}"))
-        except OSError as error:
-            notice(f"can't pack {file}: {error.strerror}; it stays as it is")
-            return True
-        finally:
-            fresh.unlink(missing_ok=True)
+        is_packed = file.suffix in PACKED
+        if seal is not None:
+            if not (is_packed or seal.finish(file, fd)):
+                return False
+            if not seal.forget(file.stem if is_packed else file.name):
+                return False
+        if missing:
+            tell_missed(path, file, missing)
         file.unlink()
         return True
+
+
+def _finished(file: Path, form: str, pause: Callable[[], object], seal: Seal | None) -> bool:
+    """Sign a file as one that nobody writes to any more, and pack it, as is wished."""
+    with _left_by_all(file) as fd:
+        if fd is None or (seal is not None and not seal.finish(file, fd)):
+            return False
+        if form:
+            _pack(file, fd, form, pause)
+        return True
+
+
+def _pack(file: Path, fd: int, form: str, pause: Callable[[], object]) -> None:
+    """Replace a file by its packed form, in one step: a reader finds one of them, or both."""
+    fresh = file.with_name(f".{file.name}.new")
+    try:
+        _pack_to(fresh, fd, form, pause)
+        fresh.replace(file.with_name(f"{file.name}.{form}"))
+    except OSError as error:
+        notice(f"can't pack {file}: {error.strerror}; it stays as it is")
+        return
+    finally:
+        fresh.unlink(missing_ok=True)
+    file.unlink()
 
 
 def _pack_to(fresh: Path, fd: int, form: str, pause: Callable[[], object]) -> None:

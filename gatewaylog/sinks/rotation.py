@@ -15,11 +15,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from gatewaylog.sinks.packing import PACKED
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-PACKED = (".gz", ".zst")
 _STAMP = "%Y-%m-%dT%H-%M-%S-%f"
 _STAMPED = re.compile(
     r"\.([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}-[0-9]{2}-[0-9]{2}-[0-9]{6})(\.gz|\.zst)?"

@@ -92,7 +92,7 @@ def test_the_gateways_configuration_says_what_is_kept(
         (["."], "rotate: {folder}: is no log file"),
         (["link.log"], "rotate: {folder}/link.log: is no log file"),
         (["real.log", "--keep", "soon"], "rotate: keep: must be a time like"),
-        (["real.log", "--backups", "-1"], "rotate: max_size and backups: must not be under 0"),
+        (["real.log", "--backups", "-1"], "rotate: max_size, backups and max_unshipped: must not be under 0"),
     ],
 )
 def test_what_cannot_be_rotated_is_told(

@@ -30,13 +30,16 @@ from gatewaylog.gateway.config.values import (
     Table,
     Text,
     answered_header,
+    chain_key,
     distinct,
     network,
     one_or_several,
     optional_duration,
     packable,
     readable,
+    signing_key,
     some,
+    some_seconds,
 )
 from gatewaylog.redaction import SECRET_PARAMETERS
 
@@ -115,6 +118,12 @@ class LogConfig(Table):
     compress: Annotated[Literal["", "gz", "zst"], AfterValidator(packable)] = ""
     on_full: Literal["drop", "block", "refuse"] = "drop"
     durability: Literal["kernel", "disk"] = "kernel"
+    shippers: tuple[Text, ...] = ()
+    max_unshipped: OptionalSize = 10 * 1024**3
+    chain_key_file: Annotated[str, AfterValidator(chain_key)] = ""
+    signing_key_file: Annotated[str, AfterValidator(signing_key)] = ""
+    digest_every: Annotated[str, AfterValidator(some_seconds)] = "60s"
+    tamper_evident: bool = False
     redact: RedactConfig = RedactConfig()
 
     @field_validator("request_headers")
@@ -124,7 +133,7 @@ class LogConfig(Table):
             raise ValueError("must not name a header twice (- and _ are the same in the log)")
         return value
 
-    @field_validator("max_size", "rotate", "backups", "keep", "compress")
+    @field_validator("max_size", "rotate", "backups", "keep", "compress", "tamper_evident")
     @classmethod
     def _is_of_a_file(cls, value: int | str, info: ValidationInfo) -> int | str:
         if value and info.data.get("path") == "-":
@@ -136,6 +145,17 @@ class LogConfig(Table):
     def _has_a_disk(cls, value: str, info: ValidationInfo) -> str:
         if value == "disk" and info.data.get("path") == "-":
             raise ValueError('must be "kernel" where path is standard output')
+        return value
+
+    @field_validator("tamper_evident")
+    @classmethod
+    def _can_be_tamper_evident(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and "" in {info.data.get("chain_key_file"), info.data.get("signing_key_file")}:
+            raise ValueError(
+                "needs chain_key_file and signing_key_file (gatewaylog keys tamper makes them)"
+            )
+        if value and info.data.get("fields") == "seed":
+            raise ValueError('needs fields = "full": a chain goes by Writer and Seq')
         return value
 
     @field_validator("pseudonyms")
@@ -169,6 +189,14 @@ class Config(Table):
     rules: RulesConfig = RulesConfig()
     # Made anew for each file, as its default lies beside it.
     database: DatabaseConfig = Field(default_factory=dict, validate_default=True)
+
+    @property
+    def kept_log(self) -> LogConfig:
+        """`[log]`, with the shippers of `[[ship]]` that follow it among its own."""
+        states = [ship.state for ship in self.ship if not ship.file or self.log.path in ship.file]
+        if not states or self.log.path == "-":
+            return self.log
+        return self.log.model_copy(update={"shippers": (*self.log.shippers, *states)})
 
 
 def _check_pair(certificate: str, key: str) -> None:

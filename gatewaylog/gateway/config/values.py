@@ -13,6 +13,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from gatewaylog.accesslog import CREDENTIAL_HEADERS
+from gatewaylog.seal.keys import mac_of, signer_of
 from gatewaylog.sinks.amounts import seconds_of, size_of
 from gatewaylog.sinks.packing import packer
 
@@ -81,6 +82,27 @@ def optional_duration(value: str) -> str:
     """Accept a time; empty text is none."""
     if value:
         seconds_of(value)
+    return value
+
+
+def some_seconds(value: str) -> str:
+    """Accept a time of at least a second."""
+    if seconds_of(value) < 1:
+        raise ValueError("must be at least a second")
+    return value
+
+
+def chain_key(value: str) -> str:
+    """Accept a file that holds the key of a chain; empty is none."""
+    if value:
+        mac_of(value)
+    return value
+
+
+def signing_key(value: str) -> str:
+    """Accept a file that holds a private key for digests; empty is none."""
+    if value:
+        signer_of(value)
     return value
 
 

@@ -1,0 +1,76 @@
+"""How far a log's file was read for its digests: hash, whole lines, the ends of each writer's."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from gatewaylog.seal.chain import link_of
+from gatewaylog.seal.digest import Span, hash_of
+
+if TYPE_CHECKING:
+    from gatewaylog.seal.chain import Link
+
+_PIECE = 1024 * 1024
+
+
+class Covered:
+    """A file that is open as `fd`, which is its own from now on.
+
+    What was read is not read again, so that a change of it afterwards is not signed.
+    """
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        status = os.fstat(fd)
+        self.identity = status.st_dev, status.st_ino
+        self.first = ""
+        self.size = self.lines = 0
+        self.writers: dict[str, Span] = {}
+        self._hash = hashlib.sha256()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        os.close(self._fd)
+
+    @property
+    def sha256(self) -> str:
+        """The hash of the whole lines that were read."""
+        return self._hash.hexdigest()
+
+    def advance(self) -> None:
+        """Read on, to the end of the last whole line."""
+        length = _PIECE
+        while piece := os.pread(self._fd, length, self.size):
+            end = piece.rfind(b"\n") + 1
+            if end:
+                self._take(piece[:end])
+                length = _PIECE
+            elif len(piece) < length:
+                return
+            else:
+                length *= 2
+
+    def _take(self, piece: bytes) -> None:
+        lines = piece.split(b"\n")[:-1]
+        if not self.size:
+            self.first = hash_of(lines[0] + b"\n")
+        for line in lines:
+            link = link_of(line)
+            if link is not None:
+                self._link(link)
+        self._hash.update(piece)
+        self.size += len(piece)
+        self.lines += len(lines)
+
+    def _link(self, link: Link) -> None:
+        chain = link.chain.decode("ascii", "replace")
+        known = self.writers.get(link.writer)
+        if known is None:
+            self.writers[link.writer] = Span(
+                first_seq=link.seq, first_chain=chain, last_seq=link.seq, last_chain=chain
+            )
+        else:
+            self.writers[link.writer] = replace(known, last_seq=link.seq, last_chain=chain)
