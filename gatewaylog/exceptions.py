@@ -9,6 +9,7 @@ GatewaylogError
 ├── RemoteError               a store that holds a log did not answer as asked
 ├── TokenStoreError           the database of issued tokens does not answer
 ├── AuthServerError           a server of keys, or one that knows tokens, does not answer
+├── CountsError               the store of throttling's counts does not answer
 ├── ShipError                 lines can't be shipped until somebody changes something
 └── UpstreamError             a backend did not answer as HTTP wants it
     ├── ConnectError          no connection: refused, unreachable, no such name, TLS failed
@@ -64,6 +65,10 @@ class AuthServerError(GatewaylogError):
 
     The message is one line for the operator, and holds no secret.
     """
+
+
+class CountsError(GatewaylogError):
+    """The store in which several processes count calls together does not answer."""
 
 
 class UpstreamError(GatewaylogError):

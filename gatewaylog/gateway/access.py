@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from gatewaylog.auth.api_keys import ApiKeys
 from gatewaylog.auth.credentials import Credentials, Sources
 from gatewaylog.auth.flights import Flights
+from gatewaylog.auth.throttle import LocalCounts, Throttle
 from gatewaylog.auth.verdicts import Verdicts
 from gatewaylog.exceptions import AuthServerError, ConfigurationError, TokenStoreError
 from gatewaylog.gateway.backends import backend
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from gatewaylog.auth.applications import Application
     from gatewaylog.auth.credentials import Source
     from gatewaylog.auth.jwks import Keys
+    from gatewaylog.auth.throttle import Counts
     from gatewaylog.auth.token_endpoint import TokenEndpoint
     from gatewaylog.auth.tokens import Tokens
     from gatewaylog.auth.verdicts import Verdict
@@ -50,6 +52,8 @@ class Access:
         self._made: _Made | None = None
         self._retired: list[_Made] = []
         self._flights: Flights[Verdict] = Flights()
+        self._local = LocalCounts()
+        self._counts: dict[str, Counts] = {}
 
     def checker(self, config: Config) -> Checker:
         """Return what checks the credentials of calls. Raises ConfigurationError."""
@@ -69,9 +73,20 @@ class Access:
 
         return TokenEndpoint(Clients(_applications(config)), self._made.tokens)
 
+    def throttle(self, config: Config) -> Throttle | None:
+        """Return what counts calls, where there are limits. Counts of limits that stay go on."""
+        limits = [table.limit() for table in config.throttle]
+        if not limits:
+            return None
+        for url in {limit.store for limit in limits if limit.store} - self._counts.keys():
+            self._counts[url] = _shared(url)
+        return Throttle(limits, self._local, self._counts)
+
     async def aclose(self) -> None:
         """Let go of stores and servers."""
         await self._flights.aclose()
+        for counts in self._counts.values():
+            await counts.aclose()
         for made in (*self._retired, self._made):
             if made is not None and made.keys is not None:
                 await made.keys.aclose()
@@ -140,6 +155,15 @@ class Access:
         return Asked(
             self._engine, reached.origin, host=reached.host, target=target, seconds=seconds
         )
+
+
+def _shared(url: str) -> Counts:
+    from gatewaylog.auth.redis_counts import RedisCounts
+
+    try:
+        return RedisCounts(url)
+    except ValueError:  # its words may repeat the password
+        raise ConfigurationError(["throttle.store: must be a URL of Redis"]) from None
 
 
 def _applications(config: Config) -> list[Application]:

@@ -30,6 +30,7 @@ from gatewaylog.middleware.opening import presented
 
 if TYPE_CHECKING:
     from gatewaylog.auth.api_keys import Granted
+    from gatewaylog.auth.throttle import Throttle
     from gatewaylog.errors import Failure
     from gatewaylog.exchange import Exchange
     from gatewaylog.gateway.access import Checker
@@ -70,6 +71,7 @@ class Gateway:
         *,
         apis: ApiTable,
         checker: Checker,
+        throttle: Throttle | None = None,
         forwarder: Forwarder,
         proxies: TrustedProxies,
         limits: Limits,
@@ -77,6 +79,7 @@ class Gateway:
     ) -> None:
         self._apis = apis
         self._checker = checker
+        self._throttle = throttle
         self._forwarder = forwarder
         self._proxies = proxies
         self._limits = limits
@@ -136,6 +139,8 @@ class Gateway:
         consumed = self._authenticate(call, api, resource)
         if isinstance(consumed, Unsettled):
             consumed = self._allowed(call, await _settled(call, consumed))
+        if self._throttle is not None:
+            await _admit_rate(self._throttle, call, api, resource)
         outgoing = self._outgoing(call, route, target, framing, consumed)
         if scope["type"] == "websocket":
             await relay(outgoing, self._forwarder, call)
@@ -213,6 +218,12 @@ async def _settled(call: Call, found: Unsettled) -> Granted | Refused:
     if call.connection is not None:
         call.watch(None)
     return await found.settle()
+
+
+async def _admit_rate(throttle: Throttle, call: Call, api: Api, resource: Resource) -> None:
+    exceeded = await throttle.admit(api.label, resource.path, call.exchange.application)
+    if exceeded is not None:
+        raise Refusal(exceeded.failure, *exceeded.headers())
 
 
 async def _admit(call: Call) -> None:

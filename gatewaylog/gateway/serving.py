@@ -54,6 +54,7 @@ class Serving:
         self._gateway = Gateway(
             apis=ApiTable(api(table) for table in config.api),
             checker=self._access.checker(config),
+            throttle=self._access.throttle(config),
             forwarder=Forwarder(self.engine, self.balancer),
             proxies=proxies,
             limits=Limits(config.server.max_body, config.server.client_timeout),

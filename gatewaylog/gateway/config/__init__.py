@@ -17,6 +17,7 @@ from gatewaylog.gateway.config.tables import (
     SearchConfig,
     ServerConfig,
 )
+from gatewaylog.gateway.config.throttling import ThrottleConfig
 from gatewaylog.gateway.labels import api_label
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "ResourceConfig",
     "SearchConfig",
     "ServerConfig",
+    "ThrottleConfig",
     "api_label",
     "load",
     "parse",

@@ -7,9 +7,9 @@ clashes of its table.
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from gatewaylog.gateway.config.apis import Context, Methods, ResourcePath, shape
 from gatewaylog.gateway.config.problems import Place, Problem, nearest, written
@@ -26,6 +26,7 @@ _CONTEXT = TypeAdapter(Context)
 _PATH = TypeAdapter(ResourcePath)
 _METHODS = TypeAdapter(Methods)
 _KEY = TypeAdapter(KeyDigest)
+_NAME: TypeAdapter[str] = TypeAdapter(Annotated[str, Field(min_length=1)])
 
 Value = TypeVar("Value")
 Placed = tuple[Place, Value]
@@ -49,7 +50,14 @@ def clashes(tables: Tables) -> Iterator[Problem]:
         _values(applications, "name", _TEXT), "is the name of {}: each needs its own"
     )
     yield from _doubles(_items(applications, "keys", _KEY), "is the key of {}: each needs its own")
-    yield from _unknown_subscriptions(applications, [label for _, label in labelled])
+    yield from _doubles(
+        _values(applications, "client_id", _NAME), "is the client_id of {}: each needs its own"
+    )
+    known = [label for _, label in labelled]
+    yield from _unknown_labels(_items(applications, "subscriptions", _TEXT), known)
+    yield from _unknown_labels(_items(applications, "suspended", _TEXT), known)
+    yield from _unknown_throttled(tables, known, applications)
+    yield from _hidden_by_tokens(tables, apis)
     shippers = list(_tables(tables, "ship"))
     yield from _doubles(
         _values(shippers, "state", _TEXT), "is the state of {}: each needs its own folder"
@@ -125,16 +133,41 @@ def _resource_clashes(resources: list[tuple[Place, Tables]]) -> Iterator[Problem
                 )
 
 
-def _unknown_subscriptions(
-    applications: list[tuple[Place, Tables]], labels: list[str | None]
-) -> Iterator[Problem]:
+def _unknown_labels(placed: Iterable[Placed[str]], labels: list[str | None]) -> Iterator[Problem]:
     known = {label for label in labels if label is not None}
     if len(known) < len(labels):
         return  # an API is wrong, so its label can't be known; that is told
-    for place, subscription in _items(applications, "subscriptions", _TEXT):
-        if subscription != "*" and subscription not in known:
+    for place, label in placed:
+        if label != "*" and label not in known:
             yield Problem(
-                place=place, message=f'is no API\'s label (nor "*"); {nearest(subscription, known)}'
+                place=place, message=f'is no API\'s label (nor "*"); {nearest(label, known)}'
+            )
+
+
+def _unknown_throttled(
+    tables: Tables, labels: list[str | None], applications: list[tuple[Place, Tables]]
+) -> Iterator[Problem]:
+    """Find limits about nothing: of APIs, resources and applications that are not there."""
+    limits = list(_tables(tables, "throttle"))
+    yield from _unknown_labels(_values(limits, "api", _NAME), labels)
+    known = {name for _, name in _values(applications, "name", _TEXT)}
+    for place, name in _values(limits, "application", _NAME):
+        if name not in known:
+            yield Problem(place=place, message=f"is no application's name; {nearest(name, known)}")
+
+
+def _hidden_by_tokens(tables: Tables, apis: list[tuple[Place, Tables]]) -> Iterator[Problem]:
+    """Find an API at the token endpoint's own path."""
+    auth = tables.get("auth")
+    accepted = auth.get("accept") if isinstance(auth, dict) else ()
+    if not isinstance(auth, dict) or "tokens" not in (accepted or ()):
+        return
+    taken = _read(_CONTEXT, auth.get("token_path", "/oauth"))
+    for place, context in _values(apis, "context", _CONTEXT):
+        if taken is not None and taken != "/" and f"{context}/".startswith(f"{taken}/"):
+            yield Problem(
+                place=place,
+                message="is where the token endpoint is: give the API another, or auth.token_path",
             )
 
 

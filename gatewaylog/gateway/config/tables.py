@@ -20,6 +20,7 @@ from gatewaylog.gateway.config.auth import ApplicationConfig, AuthConfig
 from gatewaylog.gateway.config.database import DatabaseConfig
 from gatewaylog.gateway.config.records import EventLogConfig, RulesConfig, SystemLogConfig
 from gatewaylog.gateway.config.shipping import ShipConfig
+from gatewaylog.gateway.config.throttling import ThrottleConfig
 from gatewaylog.gateway.config.values import (
     CertificateFile,
     LoggedHeader,
@@ -183,6 +184,7 @@ class Config(Table):
     auth: AuthConfig = AuthConfig()
     application: tuple[ApplicationConfig, ...] = ()
     search: SearchConfig = SearchConfig()
+    throttle: tuple[ThrottleConfig, ...] = ()
     ship: tuple[ShipConfig, ...] = ()
     event_log: EventLogConfig = EventLogConfig()
     system_log: SystemLogConfig = SystemLogConfig()
