@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 VERSION = 1
@@ -61,8 +62,15 @@ class Checkpoint:
     sending: Sending | None = field(default=None)
 
     def text(self) -> str:
-        """Return it as it is kept."""
-        return json.dumps({"version": VERSION} | asdict(self), indent=1) + "\n"
+        """Return it as it is kept, a position a line.
+
+        It is made twice a batch: `json.dumps` with an indent and `asdict` took 13 ms for 50 files.
+        """
+        said = {name: getattr(self, name) for name in self.__slots__ if name != "positions"}
+        said["sending"] = asdict(self.sending) if self.sending else None
+        positions = ",\n  ".join(map(_text, self.positions))
+        rest = json.dumps({"version": VERSION} | said).removesuffix("}")
+        return f'{rest},\n "positions": [{positions}]}}\n'
 
     def passed(self, positions: tuple[Position, ...], *, delivered: int, at: float) -> Checkpoint:
         """Return what is true once a batch is delivered."""
@@ -73,6 +81,11 @@ class Checkpoint:
             at=at,
             sending=None,
         )
+
+
+@lru_cache(maxsize=4096)
+def _text(position: Position) -> str:
+    return json.dumps(asdict(position))
 
 
 def checkpoint_of(text: str) -> Checkpoint:

@@ -5,7 +5,9 @@ byte for byte the same. `send` returns when the destination said yes; what it ra
 becomes of the batch:
 
 TryAgain   it may be taken later: down, busy, too slow
-Refused    it will never be taken: for dead letters
+Refused    it will never be taken, or some of it: for dead letters
+RefusedInPart
+           the same, where the others were taken and none may be sent again
 ShipError  no batch will be taken until somebody changes something: wrong token, wrong address
 """
 
@@ -48,13 +50,21 @@ class TryAgain(Exception):
 
 
 class Refused(Exception):
-    """Refused for good. `at` is the record that is to blame, those before it were taken and those
-    behind it not looked at; None: it is not known which is, so that halves are tried.
+    """Refused for good. `blamed` are the places of the records that are to blame; None: it is not
+    known which are, so that halves are tried. Those before the place `after` were taken, and are
+    not sent again.
     """
 
-    def __init__(self, reason: str, *, at: int | None = None) -> None:
+    def __init__(self, reason: str, *, blamed: Sequence[int] | None = None, after: int = 0) -> None:
         super().__init__(reason)
-        self.at = at
+        self.blamed = blamed
+        self.after = after
+
+
+class RefusedInPart(Exception):
+    """Some records were refused for good and the others taken; it is not told which, and none may
+    be sent again: all are dead letters, and the next batches smaller.
+    """
 
 
 class Destination(Protocol):
@@ -68,7 +78,7 @@ class Destination(Protocol):
     def send(self, prepared: Any) -> Sequence[tuple[int, str]]:
         """Send, and return which records were refused though the others were taken, with reasons.
 
-        Raises TryAgain, Refused and ShipError.
+        Raises TryAgain, Refused, RefusedInPart and ShipError.
         """
 
     def finish(self) -> None:

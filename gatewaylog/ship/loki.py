@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import gzip
 import json
-from typing import TYPE_CHECKING
+import re
+from datetime import datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING, NamedTuple
 
-from gatewaylog.ship.destination import Limits
+from gatewaylog.ship.destination import Limits, Refused
 from gatewaylog.ship.web import Web, judge
 
 if TYPE_CHECKING:
@@ -21,6 +24,10 @@ if TYPE_CHECKING:
     from gatewaylog.ship.settings import Settings
 
 PUSH = "/loki/api/v1/push"
+# Loki's pkg/validation: "entry for stream '…' has timestamp too old: …, oldest acceptable …"
+_OLDEST = re.compile(
+    rb"has timestamp too old: [^,]+, oldest acceptable timestamp is: ([0-9T:-]{19}Z)"
+)
 _METADATA = {
     "message_id": "MessageID",
     "response_to": "ResponseTo",
@@ -33,6 +40,11 @@ _METADATA = {
 def made(settings: Settings) -> Loki:
     """Return the destination. Raises ShipError."""
     return Loki(settings)
+
+
+class _Push(NamedTuple):
+    body: bytes
+    times: Sequence[int]
 
 
 class Loki:
@@ -49,7 +61,7 @@ class Loki:
         self._job = settings.job
         self._web = Web(settings, PUSH, headers)
 
-    def prepare(self, records: Sequence[Record]) -> bytes:
+    def prepare(self, records: Sequence[Record]) -> _Push:
         """Return one stream for each combination of labels, its lines in their order."""
         streams: dict[tuple[tuple[str, str], ...], list[object]] = {}
         for record in records:
@@ -57,7 +69,8 @@ class Loki:
             streams.setdefault(self._labels(record), []).append(entry)
         pushed = [{"stream": dict(labels), "values": values} for labels, values in streams.items()]
         text = json.dumps({"streams": pushed}, separators=(",", ":"))
-        return gzip.compress(text.encode(), compresslevel=1, mtime=0)
+        body = gzip.compress(text.encode(), compresslevel=1, mtime=0)
+        return _Push(body, [record.nanoseconds for record in records])
 
     def _labels(self, record: Record) -> tuple[tuple[str, str], ...]:
         labels = {
@@ -68,9 +81,12 @@ class Loki:
         }
         return tuple((name, value) for name, value in labels.items() if value)
 
-    def send(self, prepared: bytes) -> Sequence[tuple[int, str]]:
-        """Push; of a 400 the good lines are stored, and are known again when halves are tried."""
-        judge(self._web.post(prepared))
+    def send(self, prepared: _Push) -> Sequence[tuple[int, str]]:
+        """Push; of a 400 the good lines are stored, and are known again when they are sent anew."""
+        answer = self._web.post(prepared.body)
+        if answer.status == HTTPStatus.BAD_REQUEST and (old := _too_old(answer.body, prepared)):
+            raise Refused(answer.told, blamed=old)
+        judge(answer)
         return ()
 
     def finish(self) -> None:
@@ -79,6 +95,22 @@ class Loki:
     def close(self) -> None:
         """Close the connections."""
         self._web.close()
+
+
+def _too_old(body: bytes, prepared: _Push) -> list[int]:
+    """Return the places of lines before the time that Loki names as the oldest it takes.
+
+    It names it in whole seconds (`reject_old_samples_max_age`, the same for all streams), so that
+    what is before that is refused for sure.
+    """
+    found = _OLDEST.search(body)
+    if not found:
+        return []
+    try:
+        oldest = datetime.fromisoformat(found[1].decode()).timestamp() * 10**9
+    except ValueError:
+        return []
+    return [at for at, time in enumerate(prepared.times) if time < oldest]
 
 
 def _metadata(record: Record) -> dict[str, str]:

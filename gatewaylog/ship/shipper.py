@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from gatewaylog.exceptions import ShipError
 from gatewaylog.notices import notice
 from gatewaylog.ship.checkpoint import Sending
-from gatewaylog.ship.destination import Refusal, Refused, TryAgain
+from gatewaylog.ship.destination import Refusal, Refused, RefusedInPart, TryAgain
+from gatewaylog.ship.sizing import Sizing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,7 +76,7 @@ class Shipper:
         self._state = state
         self._stopped = stopped
         self._pace = pace
-        self._most = destination.limits.events  # in a batch, fewer after one was refused
+        self._sizing = Sizing(destination.limits.events)
         self._untold = 0  # lines that were refused since that was told
         self._told = float("-inf")
         self._failures = 0
@@ -127,8 +128,7 @@ class Shipper:
 
     def _gathered(self, *, once: bool) -> Batch | None:
         """Return the next batch, once it is full or its lines have waited long enough."""
-        most = self._destination.limits
-        limits = replace(most, events=min(most.events, self._most))
+        limits = replace(self._destination.limits, events=self._sizing.size)
         end = time.monotonic() + self._pace.gather
         while True:
             batch = self._trail.batch(limits)
@@ -156,9 +156,8 @@ class Shipper:
         except _RefusedWhole:
             # Its half is the next batch, with a checkpoint of its own: whenever we are killed, what
             # was found out so far stays.
-            self._most = len(batch.records) // 2
+            self._sizing.refused(len(batch.records))
             return
-        self._most = min(self._most * 2, self._destination.limits.events)
         self._state.bury(kept.to, refusals)
         self._state.save(
             self._state.checkpoint.passed(
@@ -170,6 +169,10 @@ class Shipper:
         if refusals:
             self._untold += len(refusals)
             self._tell_refused(refusals[0].reason, every=_MINUTE)
+        if len(batch.records) == len(refusals) == 1:
+            self._sizing.found()
+        else:
+            self._sizing.taken(len(batch.records) - len(refusals))
 
     def _tell_refused(self, reason: str, *, every: float) -> None:
         """Tell how many lines were refused for good, not oftener than `every` so many seconds."""
@@ -196,16 +199,14 @@ class Shipper:
                     refusals.append(Refusal(record=part[at], reason=reason))
             except TryAgain as error:
                 parts.append(part[error.taken :])
+            except RefusedInPart as error:
+                self._sizing.blurred()
+                refusals += [Refusal(record=record, reason=str(error)) for record in part]
             except Refused as error:
-                if error.at is None and len(part) == len(records) > 1:
+                if error.blamed is None and len(part) == len(records) > 1:
                     raise _RefusedWhole from None
-                if error.at is None and len(part) > 1:
-                    half = len(part) // 2
-                    parts += [part[half:], part[:half]]
-                    continue
-                blamed = error.at or 0
-                refusals.append(Refusal(record=part[blamed], reason=str(error)))
-                parts.append(part[blamed + 1 :])
+                refusals += _refusals(part, error)
+                parts += _left(part, error)
         return refusals
 
     def _tried(self, prepared: Any, *, once: bool) -> Sequence[tuple[int, str]]:
@@ -258,3 +259,20 @@ class Shipper:
             self._tell_gaps()
         elif self._trail.positions != self._state.checkpoint.positions:
             self._state.save(replace(self._state.checkpoint, positions=self._trail.positions))
+
+
+def _refusals(part: Sequence[Record], error: Refused) -> list[Refusal]:
+    """Return the records that are known to be to blame."""
+    blamed = error.blamed if len(part) > 1 else (0,)
+    return [Refusal(record=part[at], reason=str(error)) for at in blamed or ()]
+
+
+def _left(part: Sequence[Record], error: Refused) -> list[Sequence[Record]]:
+    """Return what is still to be sent of a part that was refused, what is first last."""
+    if len(part) == 1:
+        return []
+    if error.blamed is None:
+        half = len(part) // 2
+        return [part[half:], part[:half]]
+    blamed = set(error.blamed)
+    return [[record for at, record in enumerate(part) if at >= error.after and at not in blamed]]

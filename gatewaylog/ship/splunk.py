@@ -127,5 +127,7 @@ def _judge(answer: Answer, said: dict[str, Any]) -> None:
     if code in _STOPS:
         raise ShipError(f"splunk answers {answer.told}")
     if code in _OF_ONE_EVENT:
-        raise Refused(answer.told, at=at)
+        if at is None:
+            raise Refused(answer.told)
+        raise Refused(answer.told, blamed=[at], after=at)
     judge(answer)

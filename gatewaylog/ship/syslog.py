@@ -217,9 +217,8 @@ class Datagrams:
                 self._connected().send(message)
             except OSError as error:
                 if error.errno == errno.EMSGSIZE:
-                    raise Refused(
-                        f"{len(message)} bytes: too long for one datagram", at=at
-                    ) from None
+                    reason = f"{len(message)} bytes: too long for one datagram"
+                    raise Refused(reason, blamed=[at], after=at) from None
                 self.close()
                 raise TryAgain(f"{self._where.host}: {error.strerror or error}", taken=at) from None
 

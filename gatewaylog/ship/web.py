@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _PLAIN = re.compile(r"[!-~]+")  # ASCII without spaces
 _MOST = 256 * 1024  # bytes of an answer that are read
-_SHOWN = 200  # characters of it that are told
+_SHOWN = 400  # characters of it that are told
 _STOPS = {401, 403, 404, 405}  # a wrong credential or address: for every batch alike
 
 

@@ -10,6 +10,7 @@ import socket
 import struct
 import threading
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
@@ -134,6 +135,7 @@ class _Server(ThreadingHTTPServer):
 def _handler(counterpart: Counterpart) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # head and body are two writes: 40 ms where acks are late
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -198,29 +200,37 @@ class LokiStore:
     def __init__(self) -> None:
         self.entries: dict[str, None] = {}  # in the order of their coming
         self.refuses: Callable[[str], bool] = lambda line: False
+        self.oldest = 0.0  # seconds since the epoch: what is older is refused, as after a week
 
     def take(self, request: Request) -> Reply:
         assert request.path == "/loki/api/v1/push", request.path
         assert request.headers["content-type"] == "application/json"
-        refused = 0
+        refused = ""
         try:
             streams = json.loads(request.unpacked)["streams"]
             for stream in streams:
                 for entry in stream["values"]:
-                    refused += not self._stored(stream["stream"], *entry)
+                    refused = self._refused(stream["stream"], *entry) or refused
         except (ValueError, KeyError, TypeError) as error:
             return 400, {}, f"bad request: {error}".encode()
         if not streams:
             return 422, {}, b"no streams"
-        return (400, {}, b"entry too far behind") if refused else (204, {}, b"")
+        return (400, {}, refused.encode()) if refused else (204, {}, b"")
 
-    def _stored(self, labels: dict[str, str], time: str, line: str, more: dict[str, str]) -> bool:
+    def _refused(self, labels: dict[str, str], time: str, line: str, more: dict[str, str]) -> str:
+        """Store it, or say why not."""
         if {type(time), *map(type, more.values())} != {str}:
             raise TypeError("timestamps and metadata must be strings")
+        if int(time) < self.oldest * 10**9:
+            of, than = _rfc3339(int(time) / 10**9), _rfc3339(self.oldest)
+            return (
+                f"entry for stream '{json.dumps(labels)}' has timestamp too old: {of},"
+                f" oldest acceptable timestamp is: {than}\n"
+            )
         if self.refuses(line):
-            return False
+            return "entry too far behind"
         self.entries[json.dumps([labels, time, line, more], sort_keys=True)] = None
-        return True
+        return ""
 
     @property
     def found(self) -> list[tuple[dict[str, str], int, str, dict[str, str]]]:
@@ -230,6 +240,10 @@ class LokiStore:
     @property
     def lines(self) -> list[str]:
         return [line for _, _, line, _ in self.found]
+
+
+def _rfc3339(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class Collector:

@@ -135,6 +135,19 @@ def test_a_batch_of_which_some_are_rejected_is_told_in_the_dead_letters(
     assert receiver.lines == lines([0, 1, 2, 4])
 
 
+def test_after_some_were_rejected_the_batches_are_smaller(log: Path, state: Path) -> None:
+    """None is sent twice, and few of those that were taken are dead letters."""
+    receiver = Receiver()
+    receiver.refuses = lambda line: '99"' in line.partition("RequestInURL=")[2][:20]
+    append(log, range(2000))
+    with listening(receiver.take) as counterpart:
+        once(log, state, to="otlp", url=counterpart.url)
+    letters = {letter["line"] for letter in ndjson(state / "dead-letters.ndjson")}
+    assert {line for line in lines(range(2000)) if receiver.refuses(line)} <= letters
+    assert len(receiver.lines) == len(set(receiver.lines)) == 1980
+    assert len(letters) < 1000 + 10 * 25
+
+
 def test_headers_come_from_the_usual_variable(
     log: Path, state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
