@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gatewaylog.cli import logs
@@ -16,38 +17,71 @@ if TYPE_CHECKING:
 
 EXAMPLE = """\
   gatewaylog verify logs/
+  gatewaylog verify logs/api-access.log --chain-key chain.key --public-key signing.pub
 
 Each line carries its writer and its number (Writer, Seq). What is missing,
 double, out of order or can't be read is a line each, and the exit status is
-1 then. What a writer lost at its very end can't be seen."""
+1 then. What a writer lost at its very end can't be seen. With the keys of a
+tamper-evident log also what was changed, added, moved, removed or cut."""
 
 
 def configure(parser: Parser) -> None:
     """Add the verb's arguments."""
     logs.configure(parser)
+    parser.add_argument(
+        "--chain-key",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="a key that lines were chained with: names the line that was changed; repeatable",
+    )
+    parser.add_argument(
+        "--public-key",
+        metavar="PEM",
+        action="append",
+        default=[],
+        help="a key that checks what was signed of the files; repeatable",
+    )
+    parser.add_argument(
+        "--digest",
+        metavar="FILE",
+        type=Path,
+        help="a copy of FILE.digest that was kept elsewhere, instead of the one beside the log",
+    )
 
 
 def run(options: Namespace) -> int:
     """Say what is wrong with a log; return 1 where anything is."""
+    from gatewaylog.cli.tampering import Inspection, in_order
     from gatewaylog.reader.lines import batches
     from gatewaylog.reader.sequences import Sequences
 
-    sources = logs.sources_of(options, "verify")
-    found = Sequences()
+    sources = in_order(logs.sources_of(options, "verify"))
+    found, inspection = Sequences(), Inspection(options, sources)
     for source in sources:
+        inspection.file(source)
         for batch in batches(source):
             for entry in batch:
                 found.add(entry)
-    if found.lines and found.unnumbered == found.lines:
+                inspection.add(entry)
+    if found.lines and found.unnumbered == found.lines and not inspection.is_any:
         raise WrongCall(
             "verify: no line has Writer and Seq, so that nothing can be said:"
             ' a log with fields = "seed" does not carry them'
         )
+    wrong = inspection.wrong()
+    named = {(one.file, one.number) for one in wrong}
     flaws = list(found.flaws())
+    for one in wrong:
+        where = f"{one.file}:{one.number}" if one.number else one.file
+        print(printable(f"{where}: {one.text}"))
     for flaw in flaws:
-        print(printable(_shown(flaw)))
-    print(_summary(found, flaws, len(sources)))
-    return 1 if flaws else 0
+        if (flaw.file, flaw.number) not in named:
+            print(printable(_shown(flaw)))
+    print(printable(_summary(found, flaws, len(sources), tampered=bool(wrong))))
+    for text in inspection.summary():
+        print(printable(text))
+    return 1 if flaws or wrong else 0
 
 
 def _shown(flaw: Flaw) -> str:
@@ -63,16 +97,17 @@ def _shown(flaw: Flaw) -> str:
     return f"{where}: writer {flaw.writer}: before this line {numbers} {missing}{told}"
 
 
-def _summary(found: Sequences, flaws: list[Flaw], files: int) -> str:
+def _summary(found: Sequences, flaws: list[Flaw], files: int, *, tampered: bool) -> str:
     missing = sum(flaw.last - flaw.first + 1 for flaw in flaws if flaw.what == "missing")
     counts = {
         what: sum(flaw.what == what for flaw in flaws)
         for what in ("double", "out of order", "unreadable")
     }
     parts = [f"{missing} missing", *(f"{count} {what}" for what, count in counts.items())]
+    whole = "no number is missing" if tampered else "whole"
     text = (
         f"{_counted(files, 'file')}, {_counted(found.lines, 'line')}"
-        f" of {_counted(found.writers, 'writer')}: {', '.join(parts) if flaws else 'whole'}"
+        f" of {_counted(found.writers, 'writer')}: {', '.join(parts) if flaws else whole}"
     )
     if found.begun_before:
         text += f"; {_counted(found.begun_before, 'writer')} began in files that are not here"

@@ -1,0 +1,232 @@
+"""Whether the files of a log are those that its digests tell of."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from gatewaylog.reader.names import name_of
+from gatewaylog.reader.sources import Source, siblings
+from gatewaylog.seal.digest import SUFFIX, hash_of, read_line
+from gatewaylog.seal.linking import Begun, Wrong
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from gatewaylog.seal.digest import Digest, Signed
+    from gatewaylog.seal.keys import Judge
+
+
+@dataclass(slots=True, kw_only=True)
+class _Story:
+    """All good digests of one file, in their order, and where that file is now."""
+
+    digests: list[Digest] = field(default_factory=list)
+    deleted: bool = False
+    source: Source | None = None
+
+    @property
+    def last(self) -> Digest:
+        """The newest digest."""
+        return self.digests[-1]
+
+    @property
+    def place(self) -> tuple[object, ...]:
+        """What sorts files, oldest first."""
+        name = self.last.name if self.source is None else self.source.path.name
+        return name_of(name).place, self.digests[0].number
+
+
+class _File:
+    """A file of the log: what it is called, but for what it is packed as, and its first line."""
+
+    def __init__(self, path: Path) -> None:
+        self.source = Source(str(path))
+        self.name = path.name.removesuffix(name_of(path.name).packed)
+        self.first = _first(self.source)
+
+
+class Auditing:
+    """The digests of one log, which stands at `log`; they are read from `ledger`.
+
+    Raises ReaderError where something can't be read.
+    """
+
+    def __init__(self, log: Path, ledger: Path, judges: Iterable[Judge]) -> None:
+        self.wrong: list[Wrong] = []
+        self.digests = 0
+        self.last: Digest | None = None
+        self._log = log
+        self._judges = {judge.name: judge for judge in judges}
+        self._stories: dict[str, _Story] = {}
+        self._read(ledger)
+        self._find()
+
+    def _read(self, ledger: Path) -> None:
+        source = Source(str(ledger))
+        before, number, told = b"", 0, ""
+        for at, raw in enumerate(_lines(source), 1):
+            try:
+                signed = read_line(raw)
+                digest = signed.digest
+                problem = self._problem(signed, number + 1, before)
+                number = digest.number
+            except ValueError as error:
+                problem, signed, number = str(error), None, number + 1
+            if problem and problem != told:
+                self.wrong.append(Wrong(file=source.name, number=at, text=f"the digest {problem}"))
+            told = problem
+            if signed is not None and not problem.startswith("is not"):
+                self._take(signed.digest)
+            before = raw
+
+    def _problem(self, signed: Signed, number: int, before: bytes) -> str:
+        digest = signed.digest
+        judge = self._judges.get(digest.key)
+        if judge is None:
+            return f"is not judged: it is signed by the key {digest.key!r}, which is not given"
+        if not judge.is_good(signed.signature, signed.text):
+            return "is not what was signed"
+        if digest.number != number or digest.before != (hash_of(before) if before else ""):
+            return "does not follow the one before: digests were removed, changed or moved"
+        return ""
+
+    def _take(self, digest: Digest) -> None:
+        self.digests += 1
+        self.last = digest
+        if digest.deleted:
+            for story in self._stories.values():
+                if story.last.first == digest.first or story.last.name == digest.name:
+                    story.deleted = True
+            return
+        self._stories.setdefault(digest.first, _Story()).digests.append(digest)
+
+    def _find(self) -> None:
+        """Find each file: by its name and first line, by the name that a rotated file keeps, by its
+        first line alone, which it keeps too, and by its name where that line was changed.
+        """
+        files = [_File(path) for path in siblings(self._log)]
+        ways: tuple[Callable[[_File, _Story], bool], ...] = (
+            lambda file, story: file.name == story.last.name and file.first == story.last.first,
+            lambda file, story: file.name == story.last.name and story.last.final,
+            lambda file, story: file.first == story.last.first,
+            lambda file, story: file.name == story.last.name and not story.deleted,
+        )
+        for is_it in ways:
+            for story in self._stories.values():
+                found = next((file for file in files if is_it(file, story)), None)
+                if story.source is None and found is not None:
+                    story.source = found.source
+                    files.remove(found)
+
+    def _story_of(self, path: Path) -> _Story | None:
+        for story in self._stories.values():
+            if story.source is not None and story.source.path.resolve() == path.resolve():
+                return story
+        return None
+
+    def begun(self, path: Path) -> Begun:
+        """Return what is known of the writers where a file begins."""
+        own = self._story_of(path)
+        chains: dict[str, set[bytes]] = {}
+        for story in sorted(self._stories.values(), key=lambda story: story.place):
+            if story is own:
+                break
+            for writer, span in story.last.writers.items():
+                chains.setdefault(writer, set()).add(span.last_chain.encode())
+        return Begun(
+            firsts={name: span.first_seq for name, span in own.last.writers.items()} if own else {},
+            chains={writer: frozenset(known) for writer, known in chains.items()},
+            is_known=bool(self.digests),
+        )
+
+    def check(self) -> None:
+        """Compare the files with what was signed of them."""
+        for story in self._stories.values():
+            if story.source is not None:
+                self._compare(story.source, story)
+            elif not story.deleted:
+                text = f"is missing: {story.last.lines} lines of it were signed at {story.last.at}"
+                name = str(self._log.with_name(story.last.name))
+                self.wrong.append(Wrong(file=name, number=0, text=text))
+
+    def _compare(self, source: Source, story: _Story) -> None:
+        good = 0
+        for digest, sha256 in _hashes(source, story.digests):
+            if sha256 is None:
+                text = f"is cut here: {digest.lines} lines of it were signed at {digest.at}"
+                number = _count(source) + 1
+                self.wrong.append(Wrong(file=source.name, number=number, text=text))
+                return
+            if sha256 != digest.sha256:
+                text = (
+                    f"from here to line {digest.lines} something is not as it was signed"
+                    f" at {digest.at}"
+                )
+                self.wrong.append(
+                    Wrong(file=source.name, number=good + 1, text=text, last=digest.lines)
+                )
+                return
+            good = digest.lines
+
+    def cut_ends(self, path: Path, ends: dict[str, int]) -> Iterator[Wrong]:
+        """Yield the writers whose last lines in a file were removed; `ends` are the last Seqs that
+        were found.
+        """
+        story = self._story_of(path)
+        for writer, span in story.last.writers.items() if story else ():
+            found = ends.get(writer, span.first_seq - 1)
+            if found < span.last_seq:
+                text = (
+                    f"writer {writer}: Seq {found + 1} to {span.last_seq} were removed at its end;"
+                    f" they were signed at {story.last.at if story else ''}"
+                )
+                yield Wrong(file=str(path), number=0, text=text)
+
+    def unsigned(self, path: Path) -> int:
+        """Return how many lines of a file no digest covers yet."""
+        story = self._story_of(path)
+        total = _count(Source(str(path)))
+        return max(0, total - story.last.lines) if story else total
+
+
+def ledger_of(path: Path) -> tuple[Path, Path]:
+    """Return the log that a file belongs to, and where its digests are."""
+    log = path.with_name(name_of(path.name).family)
+    return log, log.with_name(log.name + SUFFIX)
+
+
+def _lines(source: Source) -> Iterator[bytes]:
+    rest = b""
+    for piece in source.pieces():
+        *whole, rest = (rest + piece).split(b"\n")
+        yield from whole
+    if rest:
+        yield rest
+
+
+def _first(source: Source) -> str:
+    line = next(_lines(source), b"")
+    return hash_of(line + b"\n")
+
+
+def _count(source: Source) -> int:
+    return sum(piece.count(b"\n") for piece in source.pieces())
+
+
+def _hashes(source: Source, digests: list[Digest]) -> Iterator[tuple[Digest, str | None]]:
+    """Yield each digest with the hash of as many bytes of the file, None where it has fewer."""
+    wanted = sorted(digests, key=lambda digest: digest.size)
+    at, running = 0, hashlib.sha256()
+    for piece in source.pieces():
+        while wanted and wanted[0].size <= at + len(piece):
+            digest = wanted.pop(0)
+            part = running.copy()
+            part.update(piece[: digest.size - at])
+            yield digest, part.hexdigest()
+        running.update(piece)
+        at += len(piece)
+    for digest in wanted:
+        yield digest, None
