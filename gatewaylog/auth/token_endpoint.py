@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from gatewaylog.auth.clients import Clients
     from gatewaylog.auth.tokens import Tokens
 
+    Told = Callable[["TokenEvent"], Awaitable[None]]
+
 Kind: TypeAlias = Literal["issued", "refused", "revoked"]
 
 _CHALLENGE = (b"www-authenticate", b'Basic realm="gatewaylog", charset="UTF-8"')
@@ -60,16 +62,14 @@ class TokenResponse:
     body: bytes = b""
 
 
-def _untold(_: TokenEvent) -> None:
+async def _untold(_: TokenEvent) -> None:
     """Tell nobody."""
 
 
 class TokenEndpoint:
     """Answers `token`, `revoke` and `token_info`; `told` hears what happens to tokens."""
 
-    def __init__(
-        self, clients: Clients, tokens: Tokens, *, told: Callable[[TokenEvent], None] = _untold
-    ) -> None:
+    def __init__(self, clients: Clients, tokens: Tokens, *, told: Told = _untold) -> None:
         self._clients = clients
         self._tokens = tokens
         self._told = told
@@ -92,12 +92,12 @@ class TokenEndpoint:
             return await self._answers[name](request)
         except OAuthError as error:
             if name != "token_info":
-                self._tell("refused", request, error.client_id, reason=error.error)
+                await self._tell("refused", request, error.client_id, reason=error.error)
             headers = [_CHALLENGE] if error.status == 401 else []
             return _refusal(error.status, error.error, error.description, *headers)
         except TokenStoreError:
             if name != "token_info":
-                self._tell("refused", request, None, reason="temporarily_unavailable")
+                await self._tell("refused", request, None, reason="temporarily_unavailable")
             again = (b"retry-after", b"%d" % _SOON)
             description = "tokens can't be looked up or kept just now"
             return _refusal(503, "temporarily_unavailable", description, again)
@@ -108,12 +108,12 @@ class TokenEndpoint:
         scopes = _granted(form, application)
         issued = await self._tokens.issue(application.client_id, scopes)
         if isinstance(issued, Refill):
-            self._tell("refused", request, application.client_id, reason="too_many_tokens")
+            await self._tell("refused", request, application.client_id, reason="too_many_tokens")
             again = (b"retry-after", b"%d" % max(1, math.ceil(issued.seconds)))
             description = "the client has as many live tokens as it may: use or revoke one of them"
             return _refusal(429, "too_many_tokens", description, again)
         token = issued.token
-        self._tell(
+        await self._tell(
             "issued",
             request,
             application.client_id,
@@ -141,7 +141,7 @@ class TokenEndpoint:
                 client_id=application.client_id,
             )
         await self._tokens.revoke(issued)
-        self._tell(
+        await self._tell(
             "revoked", request, application.client_id, token=token, expires_at=issued.expires_at
         )
         return TokenResponse(status=200, headers=_HEADERS)
@@ -150,7 +150,8 @@ class TokenEndpoint:
         form = form_of(request)
         asking = self._clients.authenticated(request, form)
         issued = await self._tokens.find(_asked_about(form, asking))
-        if issued is None or not self._tokens.is_live(issued):
+        application = None if issued is None else self._clients.named(issued.client_id)
+        if issued is None or application is None or not self._tokens.is_live(issued):
             return _json({"active": False})
         answer: dict[str, object] = {
             "active": True,
@@ -159,11 +160,10 @@ class TokenEndpoint:
             "iat": int(issued.issued_at),
             "exp": int(issued.expires_at),
         }
-        application = self._clients.named(issued.client_id)
-        scopes = issued.scopes & application.scopes if application else frozenset()
+        scopes = issued.scopes & application.scopes
         return _json(answer | ({"scope": " ".join(sorted(scopes))} if scopes else {}))
 
-    def _tell(
+    async def _tell(
         self,
         kind: Kind,
         request: TokenRequest,
@@ -181,7 +181,7 @@ class TokenEndpoint:
             expires_at=expires_at,
             remote_ip=request.remote_ip,
         )
-        self._told(event)
+        await self._told(event)
 
 
 def _granted(form: Mapping[str, str], application: Application) -> frozenset[str]:

@@ -20,6 +20,7 @@ from gatewaylog.gateway.upstream.asking import Asked
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from gatewaylog.audit.events import EventLog
     from gatewaylog.auth.applications import Application
     from gatewaylog.auth.credentials import Source
     from gatewaylog.auth.jwks import Keys
@@ -64,14 +65,21 @@ class Access:
             return keys
         return Credentials(applications, keys=keys, sources=made.sources, flights=self._flights)
 
-    def endpoint(self, config: Config) -> TokenEndpoint | None:
-        """Return the token endpoint, where tokens are accepted; after `checker`."""
+    def endpoint(self, config: Config, events: EventLog | None) -> TokenEndpoint | None:
+        """Return the token endpoint, where tokens are accepted; after `checker`. What happens to
+        tokens is recorded in `events`.
+        """
         if self._made is None or self._made.tokens is None:
             return None
         from gatewaylog.auth.clients import Clients
         from gatewaylog.auth.token_endpoint import TokenEndpoint
+        from gatewaylog.gateway.token_records import TokenRecords
 
-        return TokenEndpoint(Clients(_applications(config)), self._made.tokens)
+        clients = Clients(_applications(config))
+        if events is None:
+            return TokenEndpoint(clients, self._made.tokens)
+        records = TokenRecords(events, pseudonym_key=config.log.pseudonym_key)
+        return TokenEndpoint(clients, self._made.tokens, told=records.tell)
 
     def throttle(self, config: Config) -> Throttle | None:
         """Return what counts calls, where there are limits. Counts of limits that stay go on."""

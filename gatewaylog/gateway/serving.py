@@ -64,7 +64,7 @@ class Serving:
 
     def _entered(self, config: Config) -> ASGIApp:
         """Return what requests come to: the gateway, with the token endpoint where there is one."""
-        endpoint = self._access.endpoint(config)
+        endpoint = self._access.endpoint(config, self.events)
         if endpoint is None:
             return self._current
         from gatewaylog.gateway.oauth import OAuthEntry
@@ -83,7 +83,10 @@ class Serving:
         return self._entry(scope, receive, send)
 
     def reload(self, config: Config) -> None:
-        """Serve by this configuration from now on. Raises LogError, and changes nothing then."""
+        """Serve by this configuration from now on. Raises LogError or ConfigurationError, and
+        changes nothing then.
+        """
+        self._access.checker(config)  # what may fail comes first
         events = self.events
         if config.event_log != self.config.event_log:
             events = event_log(config.event_log)
