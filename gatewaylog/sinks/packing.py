@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import zlib
 from importlib import import_module
 from typing import IO, TYPE_CHECKING, Protocol, cast
@@ -74,5 +75,5 @@ def _opened(file: Path) -> IO[bytes]:
 
         return cast("IO[bytes]", gzip.open(file))
     if file.suffix == ".zst":
-        return cast("IO[bytes]", _zstd_module().open(file))
+        return io.BufferedReader(_zstd_module().open(file))
     return file.open("rb")
