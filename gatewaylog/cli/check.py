@@ -5,10 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gatewaylog.exceptions import ConfigurationError
+
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Iterator
 
     from gatewaylog.cli.verbs import Parser
+    from gatewaylog.gateway.config import Config
+    from gatewaylog.gateway.config.problems import Problem
 
 EXAMPLE = """\
   gatewaylog check gateway.toml && kill -HUP PID
@@ -26,9 +31,22 @@ def run(options: Namespace) -> int:
     from gatewaylog.gateway.config import load
 
     config = load(options.file)
+    if problems := list(_refused_logs(config)):
+        raise ConfigurationError([problem.line(str(options.file)) for problem in problems])
     apis = _counted(len(config.api), "API")
     print(f"{options.file}: good: {apis}, {_counted(len(config.application), 'application')}")
     return 0
+
+
+def _refused_logs(config: Config) -> Iterator[Problem]:
+    """Yield the logs that `serve` would refuse to open, run by the same user."""
+    from gatewaylog.gateway.config.problems import Problem
+    from gatewaylog.sinks.file import refusal
+
+    for table, path in (("log", config.log.path), ("event_log", config.event_log.path)):
+        reason = refusal(path) if path not in {"", "-"} else None
+        if reason is not None:
+            yield Problem(place=(table, "path"), message=reason)
 
 
 def _counted(number: int, noun: str) -> str:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _LOOK_EVERY = 0.5  # seconds between two looks whether the file was renamed or removed
+_LINK = "is a symbolic link; a log must be a file"
+_DENIED = os.strerror(errno.EACCES)
 _TRIES = 100  # to open a file that is being rotated
 
 
@@ -85,15 +87,12 @@ class FileSink:
             fd = os.open(self.path, _FLAGS, 0o640)
         except OSError as error:
             if error.errno in (errno.ELOOP, errno.EMLINK):
-                raise LogError(f"{self.path}: is a symbolic link; a log must be a file") from None
+                raise LogError(f"{self.path}: {_LINK}") from None
             raise LogError(f"{self.path}: can't be opened: {error.strerror}") from None
         status = os.fstat(fd)
-        if not stat.S_ISREG(status.st_mode):
+        if (reason := _unfit(status)) is not None:
             os.close(fd)
-            raise LogError(f"{self.path}: is no regular file")
-        if status.st_uid != os.geteuid():
-            os.close(fd)
-            raise LogError(f"{self.path}: belongs to another user (uid {status.st_uid})")
+            raise LogError(f"{self.path}: {reason}")
         if self._rotation is not None:
             self._room = self._rotation.opened(status)
         return fd
@@ -225,6 +224,47 @@ class FileSink:
                     self.sync()
                 os.close(self._fd)
                 self._fd = -1
+
+
+def refusal(path: str | os.PathLike[str]) -> str | None:
+    """Return why FileSink would refuse a log at `path`; None where nothing speaks against it.
+
+    Makes and changes nothing, so that what only turns out by trying (a full disk) is not seen.
+    """
+    file = Path(path).absolute()
+    try:
+        status = file.lstat()
+    except FileNotFoundError:
+        return _unfit_folder(file.parent)
+    except OSError as error:
+        return f"can't be opened: {_reason(error)}"
+    if stat.S_ISLNK(status.st_mode):
+        return _LINK
+    if (reason := _unfit(status)) is not None:
+        return reason
+    return None if _may(file, os.R_OK | os.W_OK) else f"can't be opened: {_DENIED}"
+
+
+def _unfit(status: os.stat_result) -> str | None:
+    """Return why a file is not taken for a log, None where it is."""
+    if not stat.S_ISREG(status.st_mode):
+        return "is no regular file"
+    if status.st_uid != os.geteuid():
+        return f"belongs to another user (uid {status.st_uid})"
+    return None
+
+
+def _unfit_folder(folder: Path) -> str | None:
+    """Return why neither a file nor folders can be made below a folder that may be missing."""
+    while not os.path.lexists(folder):
+        folder = folder.parent
+    if not folder.is_dir():
+        return f"can't be made: {folder} is no folder"
+    return None if _may(folder, os.W_OK | os.X_OK) else f"can't be made: {folder}: {_DENIED}"
+
+
+def _may(path: Path, mode: int) -> bool:
+    return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
 
 
 def _reason(error: OSError) -> str:

@@ -5,7 +5,7 @@ Messages say what is allowed and never repeat the value (see `problems`).
 
 import re
 import ssl
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
@@ -94,16 +94,21 @@ def some_seconds(value: str) -> str:
 
 def chain_key(value: str) -> str:
     """Accept a file that holds the key of a chain; empty is none."""
-    if value:
-        mac_of(value)
-    return value
+    return _key(value, mac_of)
 
 
 def signing_key(value: str) -> str:
     """Accept a file that holds a private key for digests; empty is none."""
-    if value:
-        signer_of(value)
-    return value
+    return _key(value, signer_of)
+
+
+def _key(path: str, read: Callable[[str], object]) -> str:
+    try:
+        if path:
+            read(path)
+    except ValueError as error:
+        raise ValueError(str(error).removeprefix(f"{path}: ")) from None
+    return path
 
 
 def packable(value: str) -> str:
