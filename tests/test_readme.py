@@ -73,7 +73,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("files")
 @pytest.mark.parametrize("block", blocks("toml"), ids=place)
 def test_a_configuration_can_be_used_as_it_stands(block: Block) -> None:
-    environ = {"PSEUDONYM_KEY": "odd-but-long-enough"}
+    environ = dict.fromkeys(("PSEUDONYM_KEY", "INTROSPECTION_SECRET"), "odd-but-long-enough")
     config = parse(tomllib.loads(block.text), file=place(block), environ=environ)
     assert config != Config()
 
@@ -135,7 +135,7 @@ def section(heading: str) -> str:
 @pytest.mark.parametrize("heading", TABLES)
 def test_the_reference_has_every_key_with_its_default(heading: str) -> None:
     model = TABLES[heading]
-    tables = {"resource", "cors", "redact"}
+    tables = {"resource", "cors", "redact", "jwt", "introspection"}
     rows = dict(_ROW.findall(section(heading)))
     assert list(rows) == [key for key in model.model_fields if key not in tables]
     for key, told in rows.items():

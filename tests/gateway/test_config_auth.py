@@ -61,6 +61,10 @@ INTROSPECTION = '[auth.introspection]\nurl = "https://k/i"\nclient_id = "c"\n'
             "auth.introspection.client_secret_file: must be a file that can be read",
         ),
         (
+            INTROSPECTION + 'client_secret = "${UNSET}"',
+            "auth.introspection.client_secret: the environment variable UNSET is not set",
+        ),
+        (
             INTROSPECTION.replace("https", "ftp") + 'client_secret = "x"',
             "auth.introspection.url: must begin with http://",
         ),

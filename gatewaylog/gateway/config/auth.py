@@ -109,7 +109,8 @@ class IntrospectionConfig(Table):
     def _one_secret(cls, value: str, info: ValidationInfo) -> str:
         if value:
             readable(value)
-        if bool(value) == bool(info.data.get("client_secret")):
+        secret = info.data.get("client_secret")
+        if secret is not None and bool(value) == bool(secret):  # None: wrong, and told
             raise ValueError("give either client_secret or client_secret_file")
         return value
 
@@ -159,9 +160,9 @@ class ApplicationConfig(Table):
     subscriptions: tuple[Text, ...] = ()
     suspended: tuple[Text, ...] = ()
     keys: tuple[KeyDigest, ...] = ()
+    scopes: tuple[Scope, ...] = ()
     client_id: ClientName = ""
     client_secret: OptionalDigest = ""
-    scopes: tuple[Scope, ...] = ()
 
     @field_validator("client_secret")
     @classmethod
