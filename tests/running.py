@@ -170,8 +170,8 @@ class Process:
         )
 
     def _addresses(self) -> list[str]:
-        mark = "gatewaylog: listening on "
-        return [line.removeprefix(mark) for line in self.said if line.startswith(mark)]
+        mark = "] [INFO] gatewaylog listening on "
+        return [line.partition(mark)[2] for line in self.said if mark in line]
 
     def client(self) -> Client:
         return Client(self.where)

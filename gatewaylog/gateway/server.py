@@ -7,7 +7,6 @@ import contextlib
 import logging
 import os
 import signal
-import sys
 import threading
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from gatewaylog.gateway.protocol import GatewayProtocol
 from gatewaylog.gateway.session import SessionProtocol
 from gatewaylog.gateway.signals import release
 from gatewaylog.gateway.silence import Silence
+from gatewaylog.notices import notice
 
 if TYPE_CHECKING:
     import socket
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from gatewaylog.gateway.config import Config, ServerConfig
     from gatewaylog.gateway.metrics import Snapshot
     from gatewaylog.gateway.serving import Serving
+    from gatewaylog.notices import Level
 
 _SWEEP = 1.0  # seconds between two looks for silent clients
 _KEEP_ALIVE = 75  # seconds that a client's connection is kept without a request
@@ -150,7 +151,7 @@ class GatewayServer(uvicorn.Server):
             self._serving.reload(config)
         except ConfigurationError as error:
             for problem in error.problems:
-                say(problem)
+                say(problem, "ERROR")
             say("the configuration stays as it was")
         except LogError as error:
             say(f"{error}; the configuration stays as it was")
@@ -195,7 +196,6 @@ def uvicorn_config(serving: Serving, server: ServerConfig) -> uvicorn.Config:
     )
 
 
-def say(text: str) -> None:
-    """Tell the operator on standard error."""
-    sys.stderr.write(f"gatewaylog: {text}\n")
-    sys.stderr.flush()
+def say(text: str, level: Level = "INFO") -> None:
+    """Tell the operator, in the system log."""
+    notice(text, level)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gatewaylog.exceptions import GatewaylogError
-from gatewaylog.gateway import records
+from gatewaylog.gateway import records, speaking
 from gatewaylog.gateway.admin import Board, serve_board
 from gatewaylog.gateway.listening import listeners, told
 from gatewaylog.gateway.server import GatewayServer, say
@@ -46,10 +46,13 @@ def serve(load: Callable[[], Config]) -> int:
         return _served(load)
     finally:
         release()
+        speaking.end()
 
 
 def _served(load: Callable[[], Config]) -> int:
     config = load()
+    speaking.by(config.system_log)
+    load = speaking.by_each(load)
     access_log(config.kept_log).close()  # a log that can't be opened is told here, once
     admin = listeners([config.server.admin], "admin")[0] if config.server.admin else None
     sockets = listeners(config.server.listen)
@@ -99,6 +102,7 @@ def work(
     """Serve in this process until it is told to stop, or its `parent` process has gone."""
 
     async def run() -> None:
+        speaking.keep_house()
         serving = Serving(config, HttptoolsEngine())
         server = GatewayServer(serving, load, admin=admin, board=board, parent=parent)
         _spare_collector()
@@ -255,7 +259,7 @@ class Parent:
         ended, status = os.waitpid(pid, os.WNOHANG)
         if ended and not self._stopping:
             code = os.waitstatus_to_exitcode(status)
-            say(f"worker {pid} ended with status {code}; starting another")
+            say(f"worker {pid} ended with status {code}; starting another", "ERROR")
             time.sleep(_PAUSE)
         return bool(ended)
 

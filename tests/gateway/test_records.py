@@ -187,3 +187,15 @@ def test_rules_have_their_thresholds_in_the_configuration() -> None:
 )
 def test_rules_that_can_not_be_are_refused(keys: str, told: str) -> None:
     assert problem(f"{keys}\n").startswith(told)
+
+
+async def test_the_system_log_follows_the_configuration(tmp_path: Path) -> None:
+    system = f'[system_log]\npath = "{tmp_path}/system.log"\n'
+    async with launched(tmp_path, toml(tmp_path, system)) as gateway:
+        assert "listening on" in (tmp_path / "system.log").read_text()
+        gateway.config.write_text(toml(tmp_path, system + "console = false\n"))
+        gateway.signal(signal.SIGHUP)
+        written = (tmp_path / "system.log").read_text
+        await until(lambda: "serving by the new configuration" in written())
+        assert await gateway.stop() == 0
+    assert not any("serving by the new" in line for line in gateway.said)

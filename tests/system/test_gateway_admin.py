@@ -22,10 +22,10 @@ SERVER = 'admin = "127.0.0.1:0"\nworkers = {workers}'
 
 async def asked(gateway: Process, path: str) -> Answer:
     """Ask the admin listener, on the address that it said."""
-    mark = "gatewaylog: health and metrics on http://127.0.0.1:"
+    mark = "health and metrics on http://127.0.0.1:"
     await gateway.says(mark)
-    said = next(line for line in gateway.said if line.startswith(mark))
-    async with asyncio.timeout(10), Client(int(said.removeprefix(mark))) as client:
+    said = next(line for line in gateway.said if mark in line)
+    async with asyncio.timeout(10), Client(int(said.partition(mark)[2])) as client:
         return await client.ask(f"GET {path} HTTP/1.1\r\nHost: h\r\n\r\n".encode())
 
 
