@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING
 from gatewaylog.cli import logs
 from gatewaylog.cli.verbs import WrongCall
 from gatewaylog.exceptions import ShipError
+from gatewaylog.notices import notice
 from gatewaylog.reader.files import live_logs
 from gatewaylog.ship.settings import DESTINATIONS, Settings
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from types import FrameType
 
     from gatewaylog.cli.verbs import Parser
 
 EXAMPLE = """\
   gatewaylog ship logs/api-access.log --to loki --url http://localhost:3100 --state ship/loki
-  gatewaylog ship status --state ship/loki
+  gatewaylog ship status --state ship/loki --output json
 
 It goes on until SIGTERM or Ctrl-C; killed, it goes on where it was. Passwords and tokens come
 from the environment, GATEWAYLOG_SHIP_PASSWORD and GATEWAYLOG_SHIP_TOKEN, or from files. ship
@@ -55,6 +55,9 @@ def configure(parser: Parser) -> None:
     parser.add_argument(
         "--timeout", metavar="SECONDS", type=_seconds, default=30.0, help="for an answer (30)"
     )
+    parser.add_argument(
+        "--output", choices=("table", "json"), default="table", help="of ship status (table)"
+    )
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -81,20 +84,15 @@ def run(options: Namespace) -> int:
     if options.file == [_STATUS]:
         from gatewaylog.cli.ship_status import show
 
-        return show(options.state)
+        return show(options.state, options.output)
     if options.to is None:
         raise WrongCall(f"ship: --to is missing: one of {', '.join(DESTINATIONS)}")
     from gatewaylog.ship.running import ship
-    from gatewaylog.ship.stopping import Stop
+    from gatewaylog.ship.shipper import FAREWELL
+    from gatewaylog.ship.stopping import Stop, stop_by
 
     stopped = Stop()
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        del number, frame
-        stopped.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
+    stop_by([signal.SIGTERM, signal.SIGINT], stopped, FAREWELL)
     ship(_settings(options), _paths(options), options.state, stopped, once=options.once)
     return 0
 
@@ -103,7 +101,11 @@ def _paths(options: Namespace) -> list[Path]:
     named = options.file or [logs.configured(options).path or logs.USUAL[0]]
     if "-" in named:
         raise WrongCall("ship: follows files; a pipe can't be read again after a failure")
-    return [Path(path) for path in live_logs(named)]
+    paths = [Path(path) for path in live_logs(named)]
+    for path in paths:
+        if not path.exists():
+            notice(f"{path}: is not there yet")
+    return paths
 
 
 def _settings(options: Namespace) -> Settings:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -14,11 +16,34 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def show(folder: Path) -> int:
-    """Print what is known of a delivery; return the exit status."""
-    for name, told in _told(folder, lag_of(folder)):
+def show(folder: Path, output: str) -> int:
+    """Print what is known of a delivery, for people or as `json`; return the exit status."""
+    lag = lag_of(folder)
+    if output == "json":
+        print(json.dumps(_values(folder, lag)))
+        return 0
+    for name, told in _told(folder, lag):
         print(printable(f"{name:<14}{told}"))
     return 0
+
+
+def _values(folder: Path, lag: Lag) -> dict[str, object]:
+    checkpoint = lag.checkpoint
+    return {
+        "to": checkpoint.to,
+        "running": lag.running,
+        "logs": checkpoint.logs,
+        "behind_events": lag.events,
+        "behind_bytes": lag.size,
+        "behind_seconds": round(lag.seconds, 3),
+        "delivered": checkpoint.delivered,
+        "delivered_at": _time(checkpoint.at) if checkpoint.at else None,
+        "dead_letters": checkpoint.dead,
+        "dead_letters_file": str(folder / DEAD_LETTERS),
+        "gaps": checkpoint.gaps,
+        "gaps_file": str(folder / GAPS),
+        "new_gaps": [asdict(gap) for gap in lag.gaps],
+    }
 
 
 def _told(folder: Path, lag: Lag) -> Iterator[tuple[str, str]]:

@@ -13,7 +13,8 @@ from gatewaylog.exceptions import GatewaylogError
 from gatewaylog.notices import notice
 from gatewaylog.ship.running import ship
 from gatewaylog.ship.settings import Settings
-from gatewaylog.ship.stopping import Stop
+from gatewaylog.ship.shipper import FAREWELL
+from gatewaylog.ship.stopping import Stop, stop_by
 
 _NICE = 10  # calls go first
 
@@ -21,7 +22,7 @@ _NICE = 10  # calls go first
 def main() -> int:
     """Ship until told to stop; return the exit status."""
     stop = Stop()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    stop_by([signal.SIGTERM], stop, FAREWELL)
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)  # meant for the gateway: all its processes may get it
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
@@ -29,7 +30,7 @@ def main() -> int:
     told = json.loads(sys.stdin.buffer.readline() or b"null")
     if told is None:
         return 0
-    threading.Thread(target=_stop_at_end, args=(stop,), daemon=True).start()
+    threading.Thread(target=_stop_at_end, daemon=True).start()
     settings = Settings(**told["settings"] | {"command": tuple(told["settings"]["command"])})
     try:
         ship(settings, [Path(log) for log in told["logs"]], Path(told["state"]), stop)
@@ -39,10 +40,10 @@ def main() -> int:
     return 0
 
 
-def _stop_at_end(stop: Stop) -> None:
+def _stop_at_end() -> None:
     while os.read(sys.stdin.fileno(), 4096):
         pass
-    stop.set()
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 if __name__ == "__main__":

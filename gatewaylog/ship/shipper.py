@@ -12,6 +12,7 @@ from gatewaylog.notices import notice
 from gatewaylog.ship.checkpoint import Sending
 from gatewaylog.ship.destination import Refusal, Refused, RefusedInPart, TryAgain
 from gatewaylog.ship.sizing import Sizing
+from gatewaylog.ship.stopping import OutOfTime
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from gatewaylog.ship.trail import Trail
 
 
+FAREWELL = 5.0  # seconds
 _MINUTE = 60.0
 
 
@@ -45,7 +47,7 @@ class Pace:
     first: float = 0.5
     most: float = 300.0
     patience: float = 300.0
-    farewell: float = 5.0
+    farewell: float = FAREWELL
     asked: float = 3600.0
 
 
@@ -94,7 +96,7 @@ class Shipper:
             while self._goes_on() and self._step(once=once):
                 pass
             self._tried(None, once=once)
-        except _Stopped:
+        except (_Stopped, OutOfTime):
             pass
         finally:
             self._tell_refused("see there", every=0.0)
@@ -212,7 +214,7 @@ class Shipper:
     def _tried(self, prepared: Any, *, once: bool) -> Sequence[tuple[int, str]]:
         """Send the same bytes until they are taken; None is to have all acknowledged.
 
-        Raises Refused, TryAgain where a part was taken, _Stopped, ShipError.
+        Raises Refused, TryAgain where a part was taken, _Stopped, OutOfTime, ShipError.
         """
         while True:
             try:
@@ -228,9 +230,10 @@ class Shipper:
                 return refused
 
     def _attempt(self, prepared: Any) -> Sequence[tuple[int, str]]:
-        if prepared is not None:
-            return self._destination.send(prepared)
-        self._destination.finish()
+        with self._stopped.breakable():
+            if prepared is not None:
+                return self._destination.send(prepared)
+            self._destination.finish()
         return ()
 
     def _failed(self, error: TryAgain, *, once: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,8 @@ import pytest
 
 from tests.cli.processes import gatewaylog, said_once, started
 from tests.ship.counterparts import Collector, LokiStore, listening
-from tests.ship.logs import append, lines
+from tests.ship.logs import append, lines, ndjson
+from tests.sinks.full_disk import fill, small_file_system
 from tests.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -60,6 +62,62 @@ def test_status_before_the_destination_said_yes(tmp_path: Path) -> None:
     assert gatewaylog("ship", "api.log", *to, cwd=tmp_path).returncode == 0
     status = gatewaylog("ship", "status", "--state", "state", cwd=tmp_path)
     assert "delivered     0 events, the last at no time yet" in status.stdout
+
+
+def test_status_for_programs(tmp_path: Path) -> None:
+    append(tmp_path / "api.log", range(3))
+    to = ("--to", "command", "--command", "sh -c 'exit 65'", "--state", "state", "--once")
+    gatewaylog("ship", "api.log", *to, cwd=tmp_path)
+    (tmp_path / "api.log").unlink()
+    append(tmp_path / "api.log", [9])
+    status = gatewaylog("ship", "status", "--state", "state", "--output", "json", cwd=tmp_path)
+    told = json.loads(status.stdout)
+    (gap,) = told.pop("new_gaps")
+    assert gap["reason"] == "the file is gone, and what stood there with it"
+    assert told.pop("behind_seconds") > 1_000_000
+    assert told.pop("delivered_at").startswith("20")
+    assert told == {
+        "to": "command",
+        "running": False,
+        "logs": [str(tmp_path / "api.log")],
+        "behind_events": 1,
+        "behind_bytes": len(lines([9])[0]) + 1,
+        "delivered": 0,
+        "dead_letters": 3,
+        "dead_letters_file": "state/dead-letters.ndjson",
+        "gaps": 0,
+        "gaps_file": "state/gaps.ndjson",
+    }
+
+
+def test_a_log_that_is_not_there_yet_is_told_and_waited_for(tmp_path: Path) -> None:
+    to = ("ship", "api.log", "--to", "command", "--command", "sh -c 'cat >> out'", "--state", "s")
+    done = gatewaylog(*to, "--once", cwd=tmp_path)
+    assert (done.returncode, said_once(done)) == (0, "gatewaylog: api.log: is not there yet")
+    with started(*to, cwd=tmp_path) as running:
+        wait_for((tmp_path / "s" / "checkpoint.json").exists)
+        append(tmp_path / "api.log", range(3))
+        wait_for((tmp_path / "out").exists)
+        assert running.stopped_by(signal.SIGINT) == 0
+    assert (tmp_path / "out").read_bytes() == (tmp_path / "api.log").read_bytes()
+
+
+def test_a_full_disk_under_the_state_ends_it_and_loses_nothing(tmp_path: Path) -> None:
+    append(tmp_path / "api.log", range(100))
+    to = ("ship", "api.log", "--to", "command", "--command", "sh -c 'exit 65'", "--once")
+    with small_file_system(tmp_path, 128 * 1024) as small:
+        filling = fill(small)
+        full = gatewaylog(*to, "--state", str(small / "state"), cwd=tmp_path)
+        assert full.returncode == 2
+        assert said_once(full).endswith(": No space left on device")
+        filling.write_bytes(b"\0" * 100 * 1024)  # there is room for some dead letters
+        full = gatewaylog(*to, "--state", str(small / "state"), cwd=tmp_path)
+        assert full.returncode == 2
+        assert full.stderr.splitlines()[-1].endswith(": No space left on device")
+        filling.unlink()
+        assert gatewaylog(*to, "--state", str(small / "state"), cwd=tmp_path).returncode == 0
+        letters = [letter["line"] for letter in ndjson(small / "state" / "dead-letters.ndjson")]
+    assert letters == lines(range(100))
 
 
 def test_it_goes_on_until_sigterm_and_a_second_one_exits_2(tmp_path: Path) -> None:
@@ -134,6 +192,7 @@ def test_the_log_of_the_configuration_is_shipped(tmp_path: Path) -> None:
 def test_a_wrong_call_is_told_in_one_line(
     tmp_path: Path, arguments: tuple[str, ...], told: str
 ) -> None:
+    (tmp_path / "a.log").touch()
     done = gatewaylog("ship", *arguments, cwd=tmp_path)
     assert done.returncode == 2
     assert said_once(done).startswith(f"gatewaylog: {told}")
