@@ -1,4 +1,4 @@
-"""A syslog server as a test plays it, and rsyslog itself."""
+"""A syslog server as a test plays it, and rsyslog and syslog-ng themselves."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import subprocess
 import threading
 from typing import TYPE_CHECKING
 
+from tests.integrations.tools import tool
 from tests.requirements import program
 from tests.waiting import PATIENCE, wait_for
 
@@ -81,68 +82,106 @@ class SyslogServer:
         self._listener.close()
 
 
-class Rsyslog:
-    """A real rsyslogd that writes what it gets to a file."""
+class RealServer:
+    """A syslog server that writes what it gets to a file, as `_config` tells it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, text: str) -> None:
         folder.mkdir()
+        self.folder = folder
         self.file = folder / "got"
         self.unix = folder / "socket"
         self.port = _free_port()
-        self._config = folder / "rsyslog.conf"
-        self._config.write_text(f"""\
-global(workDirectory="{folder}" maxMessageSize="64k")
-module(load="imtcp") module(load="imudp")
-module(load="imuxsock" sysSock.use="off")
-input(type="imtcp" port="{self.port}" address="127.0.0.1")
-input(type="imudp" port="{self.port}" address="127.0.0.1")
-input(type="imuxsock" socket="{self.unix}" useSpecialParser="off" parseHostname="on"
-  rateLimit.interval="0")
-template(name="told" type="string" string="%hostname% %app-name% %msgid% %syslogseverity%%msg%\\n")
-action(type="omfile" file="{self.file}" template="told")
-""")
-        self._pid = folder / "pid"
+        self.config = folder / "conf"
+        self.config.write_text(
+            text.format(folder=folder, file=self.file, unix=self.unix, port=self.port)
+        )
         self._process: subprocess.Popen[bytes] | None = None
 
-    def configured_by(self, page: str) -> None:
-        """Run by the configuration that the documentation shows."""
-        text = page.replace("/var/log/gatewaylog.log", str(self.file)).replace(
-            "601", str(self.port)
-        )
-        self._config.write_text(f'global(workDirectory="{self.file.parent}")\n{text}')
+    def command(self) -> list[str]:
+        raise NotImplementedError
 
     def start(self) -> None:
-        arguments = ["-n", "-f", str(self._config), "-i", str(self._pid)]
-        self._process = subprocess.Popen([program("rsyslogd"), *arguments])
+        self._process = subprocess.Popen(self.command())
         wait_for(self._listens)
 
     def _listens(self) -> bool:
         assert self._process is not None
-        assert self._process.poll() is None, "rsyslogd did not begin"
+        assert self._process.poll() is None, f"{self.command()[0]} did not begin"
         with contextlib.suppress(OSError):
             socket.create_connection(("127.0.0.1", self.port), 1).close()
             return True
         return False
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> None:
-        assert self._process is not None
-        self._process.send_signal(number)
-        self._process.wait(PATIENCE)
-        self._pid.unlink(missing_ok=True)
+        if self._process is not None:
+            self._process.send_signal(number)
+            self._process.wait(PATIENCE)
+            (self.folder / "pid").unlink(missing_ok=True)
 
     @property
     def got(self) -> list[str]:
         return self.file.read_text().splitlines() if self.file.exists() else []
 
 
+class Rsyslog(RealServer):
+    """rsyslogd, over TCP, UDP and a unix socket."""
+
+    TEXT = """\
+global(workDirectory="{folder}" maxMessageSize="64k")
+module(load="imtcp") module(load="imudp")
+module(load="imuxsock" sysSock.use="off")
+input(type="imtcp" port="{port}" address="127.0.0.1")
+input(type="imudp" port="{port}" address="127.0.0.1")
+input(type="imuxsock" socket="{unix}" useSpecialParser="off" parseHostname="on"
+  rateLimit.interval="0")
+template(name="told" type="string" string="%hostname% %app-name% %msgid% %syslogseverity%%msg%\\n")
+action(type="omfile" file="{file}" template="told")
+"""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, self.TEXT)
+
+    def command(self) -> list[str]:
+        return [program("rsyslogd"), "-n", "-f", str(self.config), "-i", str(self.folder / "pid")]
+
+    def configured_by(self, page: str) -> None:
+        """Run by the configuration that the documentation shows."""
+        text = page.replace("/var/log/gatewaylog.log", str(self.file)).replace(
+            "601", str(self.port)
+        )
+        self.config.write_text(f'global(workDirectory="{self.folder}")\n{text}')
+
+
+class SyslogNg(RealServer):
+    """syslog-ng, over TCP; scripts/tools unpacks it, as it can't be installed beside rsyslog."""
+
+    TEXT = """\
+@version: 3.35
+options {{ keep-hostname(yes); log-msg-size(65536); }};
+source s {{ syslog(ip("127.0.0.1") port({port}) transport("tcp")); }};
+destination d {{
+  file("{file}" template("${{HOST}} ${{PROGRAM}} ${{MSGID}} ${{LEVEL_NUM}}${{MESSAGE}}\\n"));
+}};
+log {{ source(s); destination(d); flags(flow-control); }};
+"""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, self.TEXT)
+
+    def command(self) -> list[str]:
+        names = ("persist-file", "pidfile", "control")
+        own = [f"--{name}={self.folder / name}" for name in names]
+        return [tool("syslog-ng"), "-F", "--no-caps", "-f", str(self.config), *own]
+
+
 @contextlib.contextmanager
-def rsyslog(folder: Path) -> Iterator[Rsyslog]:
-    found = Rsyslog(folder)
-    found.start()
+def at_work(server: RealServer) -> Iterator[None]:
+    """Run a server until the end of the block."""
     try:
-        yield found
+        server.start()
+        yield
     finally:
-        found.end(signal.SIGKILL)
+        server.end(signal.SIGKILL)
 
 
 def _free_port() -> int:

@@ -1,4 +1,4 @@
-"""Lines to syslog servers: one that a test plays, and a real rsyslog."""
+"""Lines to syslog servers: one that a test plays, a real rsyslog and a real syslog-ng."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.reader.logs import complete, encoded, error
 from tests.ship.killing import killed_at_random
 from tests.ship.logs import QUICK, append, lines, ndjson, once
 from tests.ship.shipping import shipping
-from tests.ship.syslog_server import Rsyslog, SyslogServer, rsyslog
+from tests.ship.syslog_server import RealServer, Rsyslog, SyslogNg, SyslogServer, at_work
 from tests.ship.test_page import PAGE
 from tests.waiting import wait_for
 
@@ -38,8 +38,9 @@ def server() -> Iterator[SyslogServer]:
 
 @pytest.fixture
 def real(tmp_path: Path) -> Iterator[Rsyslog]:
-    with rsyslog(tmp_path / "rsyslog") as found:
-        yield found
+    server = Rsyslog(tmp_path / "rsyslog")
+    with at_work(server):
+        yield server
 
 
 def told(*numbers: range) -> list[str]:
@@ -209,25 +210,39 @@ def test_rsyslog_gets_each_line_by_datagrams(
 
 
 @pytest.mark.system
-def test_rsyslog_killed_and_started_again_has_each_line(
-    log: Path, state: Path, real: Rsyslog
+def test_syslog_ng_gets_each_line_over_tcp(log: Path, state: Path, tmp_path: Path) -> None:
+    server = SyslogNg(tmp_path / "syslog-ng")
+    append(log, range(3000))
+    long = encoded(complete(1, request_in_url="/" + "x" * 9000))
+    log.write_bytes(log.read_bytes() + long)
+    with at_work(server):
+        once(log, state, to="syslog", url=f"tcp://127.0.0.1:{server.port}", host="gw1")
+        wait_for(lambda: len(server.got) == 3001)
+    assert server.got[:-1] == told(range(3000))
+    assert server.got[-1].endswith(long.decode().rstrip("\n"))
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("kind", [Rsyslog, SyslogNg])
+def test_a_real_server_killed_and_started_again_has_each_line(
+    log: Path, state: Path, tmp_path: Path, kind: type[Rsyslog | SyslogNg]
 ) -> None:
     """All of it is within the last 256 KiB, so that nothing is lost."""
-    with shipping(log, state, to="syslog", url=f"tcp://127.0.0.1:{real.port}", host="gw1"):
-        for number in range(0, 200, 50):
-            append(log, range(number, number + 50))
-            _wait_until_got(real, told(range(number, number + 50)))
-            real.end(signal.SIGKILL)
-            append(log, range(1000 + number, 1050 + number))
-            real.start()
-    wait_for(lambda: {*told(range(200)), *told(range(1150, 1200))} <= set(real.got))
-    assert set(real.got) == {
-        *told(range(200)),
-        *(line for number in range(1000, 1200, 50) for line in told(range(number, number + 50))),
-    }
+    real = kind(tmp_path / "real")
+    with at_work(real):
+        url = f"tcp://127.0.0.1:{real.port}"
+        with shipping(log, state, to="syslog", url=url, host="gw1"):
+            for number in range(0, 200, 50):
+                append(log, range(number, number + 50))
+                _wait_until_got(real, told(range(number, number + 50)))
+                real.end(signal.SIGKILL)
+                append(log, range(1000 + number, 1050 + number))
+                real.start()
+            _wait_until_got(real, told(range(1150, 1200)))
+    assert set(real.got) == {*told(range(200)), *told(range(1000, 1200))}
 
 
-def _wait_until_got(server: Rsyslog, expected: list[str]) -> None:
+def _wait_until_got(server: RealServer, expected: list[str]) -> None:
     wait_for(lambda: set(server.got) >= set(expected))
 
 
