@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -158,26 +158,23 @@ def test_no_api_hides_the_token_endpoint(context: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "module", "more"),
-    [("tokens", "sqlalchemy", ""), ("jwt", "joserfc", JWT)],
+    ("text", "module", "told"),
+    [
+        ("[auth]\naccept = ['tokens']", "sqlalchemy", "auth.accept: needs {}[auth]'"),
+        ("[auth]\naccept = ['jwt']\n" + JWT, "joserfc", "auth.accept: needs {}[auth]'"),
+        (throttle(store='"redis://h"'), "redis", "throttle[0].store: needs {}[auth]'"),
+        (
+            "[auth]\naccept = ['tokens']\n[database]\nurl = 'postgresql://h/x'",
+            "psycopg",
+            "database.url: needs {}[database]'",
+        ),
+    ],
 )
 def test_what_is_not_installed_is_named_by_its_extra(
-    monkeypatch: pytest.MonkeyPatch, kind: str, module: str, more: str
+    monkeypatch: pytest.MonkeyPatch, text: str, module: str, told: str
 ) -> None:
-    there = importlib.util.find_spec
-
-    def find(name: str) -> object:
-        return None if name == module else there(name)
-
-    monkeypatch.setattr("gatewaylog.gateway.config.auth.find_spec", find)
-    told = problem(f"[auth]\naccept = ['{kind}']\n{more}")
-    assert told == f"auth.accept: '{kind}' needs pip install 'gatewaylog[auth]'"
-
-
-def test_redis_is_named_by_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gatewaylog.gateway.config.throttling.find_spec", lambda _: None)
-    told = problem(throttle(store='"redis://h"'))
-    assert told == "throttle[0].store: needs pip install 'gatewaylog[auth]'"
+    monkeypatch.setitem(sys.modules, module, None)
+    assert problem(text) == told.format("pip install 'gatewaylog")
 
 
 def test_a_file_of_keys_and_a_file_with_a_secret_are_read(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """`[auth]` and `[[application]]`: which credentials are accepted, and whose they are."""
 
-from importlib.util import find_spec
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
@@ -17,6 +16,7 @@ from gatewaylog.gateway.config.values import (
     Text,
     distinct,
     key_digest,
+    load,
     one_or_several,
     readable,
     some,
@@ -25,8 +25,11 @@ from gatewaylog.gateway.config.values import (
 Kind = Literal["api_keys", "tokens", "jwt", "introspection"]
 Algorithm = Literal["RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"]
 
-# What a kind of credential needs installed.
-_MODULES = {"tokens": "sqlalchemy", "jwt": "joserfc"}
+# What a kind of credential needs, and is used for it.
+_MODULES = {
+    "tokens": ("sqlalchemy", "gatewaylog.audit.token_store"),
+    "jwt": ("joserfc", "gatewaylog.auth.jwt", "gatewaylog.auth.jwks"),
+}
 _CLAIMS = ("client_id", "azp")  # RFC 9068 §2.2; OpenID Connect Core §2
 _LONGEST_CACHE = 3600.0  # seconds
 _LONGEST_NAME = 255
@@ -139,8 +142,7 @@ class AuthConfig(Table):
     @classmethod
     def _are_installed(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for kind in value:
-            if kind in _MODULES and find_spec(_MODULES[kind]) is None:
-                raise ValueError(f"{kind!r} needs pip install 'gatewaylog[auth]'")
+            load("auth", *_MODULES.get(kind, ()))
         return value
 
     @field_validator("jwt", "introspection")
@@ -193,8 +195,7 @@ def is_url(jwks: str) -> bool:
 
 def _check_keys(document: bytes) -> None:
     """Raise ValueError where the file holds no key that can verify."""
-    if find_spec("joserfc") is None:
-        return  # `accept` tells
+    load("auth", *_MODULES["jwt"])
     from gatewaylog.auth.jwks import keys_of
 
     keys_of(document)

@@ -13,7 +13,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from gatewaylog.gateway.config.apis import Context, Methods, ResourcePath, shape
 from gatewaylog.gateway.config.problems import Place, Problem, nearest, written
-from gatewaylog.gateway.config.values import KeyDigest, OptionalWord, Word
+from gatewaylog.gateway.config.values import KeyDigest, OptionalWord, Word, load
 from gatewaylog.gateway.labels import api_label
 
 Tables = Mapping[str, object]
@@ -57,7 +57,9 @@ def clashes(tables: Tables) -> Iterator[Problem]:
     yield from _unknown_labels(_items(applications, "subscriptions", _TEXT), known)
     yield from _unknown_labels(_items(applications, "suspended", _TEXT), known)
     yield from _unknown_throttled(tables, known, applications)
-    yield from _hidden_by_tokens(tables, apis)
+    if _accepts_tokens(tables):
+        yield from _hidden_by_tokens(tables, apis)
+        yield from _without_driver(tables)
     shippers = list(_tables(tables, "ship"))
     yield from _doubles(
         _values(shippers, "state", _TEXT), "is the state of {}: each needs its own folder"
@@ -156,19 +158,33 @@ def _unknown_throttled(
             yield Problem(place=place, message=f"is no application's name; {nearest(name, known)}")
 
 
+def _accepts_tokens(tables: Tables) -> bool:
+    auth = tables.get("auth")
+    accepted = auth.get("accept") if isinstance(auth, dict) else None
+    return isinstance(accepted, tuple) and "tokens" in accepted
+
+
 def _hidden_by_tokens(tables: Tables, apis: list[tuple[Place, Tables]]) -> Iterator[Problem]:
     """Find an API at the token endpoint's own path."""
-    auth = tables.get("auth")
-    accepted = auth.get("accept") if isinstance(auth, dict) else ()
-    if not isinstance(auth, dict) or "tokens" not in (accepted or ()):
-        return
-    taken = _read(_CONTEXT, auth.get("token_path", "/oauth"))
+    auth = tables["auth"]
+    given = auth.get("token_path", "/oauth") if isinstance(auth, dict) else None
+    taken = _read(_CONTEXT, given)
     for place, context in _values(apis, "context", _CONTEXT):
         if taken is not None and taken != "/" and f"{context}/".startswith(f"{taken}/"):
             yield Problem(
                 place=place,
                 message="is where the token endpoint is: give the API another, or auth.token_path",
             )
+
+
+def _without_driver(tables: Tables) -> Iterator[Problem]:
+    database = tables.get("database")
+    url = database.get("url") if isinstance(database, dict) else None
+    if isinstance(url, str) and url.startswith("postgresql"):
+        try:
+            load("database", "psycopg")
+        except ValueError as error:
+            yield Problem(place=("database", "url"), message=str(error))
 
 
 def _nothing_to_ship(tables: Tables, shippers: list[tuple[Place, Tables]]) -> Iterator[Problem]:

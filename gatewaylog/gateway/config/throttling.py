@@ -1,14 +1,13 @@
 """`[[throttle]]`: how many calls who may make."""
 
 import re
-from importlib.util import find_spec
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from gatewaylog.auth.throttle import Limit
 from gatewaylog.gateway.config.apis import resource_path
-from gatewaylog.gateway.config.values import Table
+from gatewaylog.gateway.config.values import Table, load
 
 _RATE = re.compile(r"[1-9][0-9]{0,8}/(?:second|minute|hour|day)")
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
@@ -38,8 +37,8 @@ def store(value: str) -> str:
     """Accept the URL of a Redis; empty is none."""
     if value and not value.startswith(_STORES):
         raise ValueError('must be a URL like "redis://host:6379/0"')
-    if value and find_spec("redis") is None:
-        raise ValueError("needs pip install 'gatewaylog[auth]'")
+    if value:
+        load("auth", "redis", "gatewaylog.auth.redis_counts")
     return value
 
 

@@ -6,6 +6,7 @@ Messages say what is allowed and never repeat the value (see `problems`).
 import re
 import ssl
 from collections.abc import Callable, Hashable
+from importlib import import_module
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
@@ -116,6 +117,17 @@ def packable(value: str) -> str:
     if value:
         packer(value)
     return value
+
+
+def load(extra: str, *modules: str) -> None:
+    """Import modules, in the process that workers are forked from: each would take a second to
+    import them, and hold them by itself. Raises ValueError where `extra` is not installed.
+    """
+    try:
+        for module in modules:
+            import_module(module)
+    except ImportError:
+        raise ValueError(f"needs pip install 'gatewaylog[{extra}]'") from None
 
 
 def one_or_several(value: object) -> object:
