@@ -153,8 +153,6 @@ def test_killed_at_random_each_line_is_stored_once(
         state,
         server,
         progress=lambda: server.met,
-        seed=4,
-        times=20,
         to="clickhouse",
         url=server.url,
         table=table,

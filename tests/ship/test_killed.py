@@ -17,9 +17,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.system
 
 
-@pytest.mark.parametrize("seed", [1])
 def test_loki_has_each_line_once_and_each_refused_one_is_a_dead_letter(
-    log: Path, state: Path, loki: Counterpart, store: LokiStore, seed: int
+    log: Path, state: Path, loki: Counterpart, store: LokiStore
 ) -> None:
     store.refuses = lambda line: '99"' in line.partition("RequestInURL=")[2][:20]
     written = killed_at_random(
@@ -27,7 +26,6 @@ def test_loki_has_each_line_once_and_each_refused_one_is_a_dead_letter(
         state,
         loki,
         progress=lambda: loki.met,
-        seed=seed,
         to="loki",
         url=loki.url,
         timeout=0.3,
@@ -37,7 +35,7 @@ def test_loki_has_each_line_once_and_each_refused_one_is_a_dead_letter(
     assert Counter(letters) == Counter(refused)
     assert Counter(store.lines) == Counter(set(lines(range(written))) - set(refused))
     assert ndjson(state / "gaps.ndjson") == []
-    assert len(set(loki.trouble.seen)) > 3
+    assert loki.trouble.seen
 
 
 @pytest.mark.parametrize("acknowledges", [False, True])
@@ -50,8 +48,6 @@ def test_splunk_has_each_line(log: Path, state: Path, *, acknowledges: bool) -> 
             state,
             counterpart,
             progress=lambda: counterpart.met,
-            seed=2,
-            times=20,
             to="splunk",
             url=counterpart.url,
             token=Collector.TOKEN,
@@ -69,8 +65,6 @@ def test_a_command_gets_each_line(log: Path, state: Path, tmp_path: Path) -> Non
         state,
         None,
         progress=lambda: out.stat().st_size if out.exists() else 0,
-        seed=3,
-        times=20,
         to="command",
         command=command,
     )

@@ -181,8 +181,6 @@ def test_killed_at_random_a_receiver_has_each_line(log: Path, state: Path) -> No
             state,
             counterpart,
             progress=lambda: counterpart.met,
-            seed=6,
-            times=20,
             to="otlp",
             url=counterpart.url,
             timeout=0.5,

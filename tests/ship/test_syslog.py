@@ -255,8 +255,6 @@ def test_killed_at_random_a_server_that_stays_has_each_line(
         state,
         None,
         progress=lambda: server.connections,
-        seed=7,
-        times=20,
         to="syslog",
         url=f"tcp://127.0.0.1:{server.port}",
         timeout=2.0,
