@@ -1,5 +1,5 @@
 """(a) The cost of an event, encoded and written one by one, against `os.write` and `logging`; and
-what Writer and Seq, rotation and `durability = "disk"` add to it.
+what Writer and Seq, rotation, `tamper_evident` and `durability = "disk"` add to it.
 
 python benchmarks/event_cost.py [--runs 5] [--events 50000]
 """
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gatewaylog import AccessLog, IncomingRequest, RequestComplete
+from gatewaylog.seal.keys import CHAIN_KEY, SIGNING_KEY, make_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,7 +71,8 @@ def main() -> None:
             print(row(Path(folder), event, chosen.runs, chosen.events))
         print(f"\n{ADDED_HEAD}")
         for event in (INCOMING, COMPLETE):
-            print(added(Path(folder), event, chosen.runs, chosen.events))
+            with tempfile.TemporaryDirectory() as own:
+                print(added(Path(own), event, chosen.runs, chosen.events))
         print(f"\n{DISK_HEAD}")
         for waiting in (1, 8, 64):
             print(on_disk(Path(folder), waiting))
@@ -108,17 +110,26 @@ def row(folder: Path, event: IncomingRequest | RequestComplete, runs: int, event
 
 
 ADDED_HEAD = """\
-| event | without Writer and Seq µs | with them µs | rotated at 1 MiB µs |
-| --- | ---: | ---: | ---: |"""
+| event | without Writer and Seq µs | with them µs | rotated at 1 MiB µs | with Chain µs |
+| --- | ---: | ---: | ---: | ---: |"""
 DISK_HEAD = """\
 | `durability = "disk"`: calls at the same time | events/s | fsyncs/s | ms a call waits, median |
 | ---: | ---: | ---: | ---: |"""
 
 
 def added(folder: Path, event: IncomingRequest | RequestComplete, runs: int, events: int) -> str:
-    """Return what an event costs without its numbers, with them, and in files that are rotated."""
+    """Return what an event costs without its numbers, with them, in files that are rotated, and in
+    a chain.
+    """
     logs = {"without": AccessLog(folder / "without"), "with": AccessLog(folder / "with")}
     logs["rotated"] = AccessLog(folder / "rotated", max_size="1MiB")
+    make_keys(folder / "keys")
+    logs["chained"] = AccessLog(
+        folder / "chained",
+        tamper_evident=True,
+        chain_key_file=str(folder / "keys" / CHAIN_KEY),
+        signing_key_file=str(folder / "keys" / SIGNING_KEY),
+    )
     logs["without"]._writer._encode = _unnumbered(logs["without"])  # noqa: SLF001
     costs: dict[str, list[float]] = {name: [] for name in logs}
     for _ in range(runs):

@@ -155,6 +155,9 @@ class AccessLog:
             max_unshipped=max_unshipped,
         )
         self._writer = Writer(_sink(log, keeping), self._format, clock, tamper.mac)
+        if not self._pseudonymous and type(self).write is AccessLog.write:
+            # Nothing is to be done before it: 0.13 µs less (benchmarks/event_cost.py).
+            self.write = self._writer.write  # type: ignore[method-assign]
         self._sealing = tamper.sealing(self.sink)
         self.disk = keeping.disk(self.sink)
         self.is_strict = on_full != "drop" or self.disk is not None
