@@ -5,15 +5,17 @@ The first line has the settings as JSON: what `Settings` takes, and `log` and `s
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 
-def run(settings: dict[str, Any]) -> None:
+def run(settings: dict[str, Any], *, once: bool = False) -> None:
     from gatewaylog.ship.running import ship
     from gatewaylog.ship.settings import Settings
     from gatewaylog.ship.shipper import Pace
@@ -21,16 +23,29 @@ def run(settings: dict[str, Any]) -> None:
 
     log, state = Path(settings.pop("log")), Path(settings.pop("state"))
     settings["command"] = tuple(settings.get("command", ()))
-    pace = Pace(look=0.005, watch=0.01, gather=0.01, first=0.01, most=0.03, asked=0.05)
+    patience = 0.01 if once else 60.0
+    pace = Pace(
+        patience=patience, look=0.005, watch=0.01, gather=0.01, first=0.01, most=0.03, asked=0.05
+    )
     stop = Stop()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    ship(Settings(**settings), [log], state, stop, pace=pace, quiet=1.0)
+    ship(Settings(**settings), [log], state, stop, pace=pace, quiet=1.0, once=once)
+
+
+def load(settings: dict[str, Any]) -> None:
+    """Load all that a shipper loads, part of it when it begins and sends: each fork has it then."""
+    from gatewaylog.exceptions import ShipError
+
+    with tempfile.TemporaryDirectory() as folder, contextlib.suppress(ShipError):
+        log = Path(folder) / "log"
+        log.write_text("a line\n")
+        told = {**settings, "url": "http://127.0.0.1:9", "command": ("true",)}
+        run({**told, "log": log, "state": Path(folder) / "state"}, once=True)
 
 
 def main() -> None:
     settings = json.loads(sys.stdin.readline())
-    __import__(f"gatewaylog.ship.{settings['to']}")
-    __import__("gatewaylog.ship.running")
+    load(settings)
     for _ in sys.stdin:
         pid = os.fork()
         if pid == 0:
