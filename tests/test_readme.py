@@ -25,6 +25,7 @@ from gatewaylog.gateway.config import (
     ServerConfig,
     parse,
 )
+from gatewaylog.seal.keys import make_keys
 
 if TYPE_CHECKING:
     from gatewaylog.gateway.config.values import Table
@@ -67,6 +68,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     certificate.private_key_and_cert_chain_pem.write_to_path(tmp_path / "tls/certificate.pem")
     certificate.private_key_pem.write_to_path(tmp_path / "tls/key.pem")
     authority.cert_pem.write_to_path(tmp_path / "tls/authority.pem")
+    make_keys(tmp_path / "keys")
     monkeypatch.chdir(tmp_path)
 
 

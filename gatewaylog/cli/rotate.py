@@ -73,29 +73,45 @@ def _retention(options: Namespace) -> Retention:
     """Return what becomes of rotated files: as the options say, else the configuration."""
     from gatewaylog.sinks.keeping import Keeping
 
-    table = {} if options.file else _log_table(options.config or logs.CONFIGURATION)
+    tables = {} if options.file else _tables(options.config or logs.CONFIGURATION)
+    table = tables.get("log")
+    table = table if isinstance(table, dict) else {}
     wished: dict[str, Any] = {
         name: table.get(name, default) if getattr(options, name) is None else getattr(options, name)
         for name, default in (("compress", ""), ("backups", 0), ("keep", ""))
     }
     try:
-        return Keeping(max_size=0, rotate="", durable=False, **wished).retention
+        return Keeping(
+            max_size=0,
+            rotate="",
+            durable=False,
+            shippers=(*table.get("shippers", ()), *_states(tables)),
+            max_unshipped=table.get("max_unshipped", "10GiB"),
+            **wished,
+        ).retention
     except (ValueError, TypeError) as error:
         raise WrongCall(f"rotate: {error}") from None
 
 
-def _log_table(file: Path) -> dict[str, object]:
-    """Return `[log]` of a configuration that `logs.configured` could read, if it is there."""
-    tables = tomllib.loads(file.read_text("utf-8-sig")) if file.exists() else {}
-    table = tables.get("log")
-    return table if isinstance(table, dict) else {}
+def _tables(file: Path) -> dict[str, Any]:
+    """Return the tables of a configuration that `logs.configured` could read, if it is there."""
+    return tomllib.loads(file.read_text("utf-8-sig")) if file.exists() else {}
+
+
+def _states(tables: dict[str, Any]) -> list[str]:
+    """Return the states of the shippers that the gateway runs."""
+    return [ship["state"] for ship in tables.get("ship", ()) if "state" in ship]
 
 
 def _tidied(path: Path, retention: Retention) -> int:
     """Pack and delete, once the writers have left what was rotated."""
+    from gatewaylog.seal.digest import SUFFIX
     from gatewaylog.sinks.retention import tidy
 
     if not retention.is_any:
+        return 0
+    if path.with_name(path.name + SUFFIX).exists():
+        notice("the log is tamper-evident: its writers sign, pack and delete what was rotated")
         return 0
     deadline = time.monotonic() + _PATIENCE
     while not tidy(path, retention):

@@ -14,6 +14,8 @@ from gatewaylog.cli import run as main
 from gatewaylog.events import IncomingRequest
 from gatewaylog.sinks import FileSink
 from gatewaylog.sinks.rotation import rotated_from
+from tests.seal.sealed import digests, sealed, write
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,7 +94,10 @@ def test_the_gateways_configuration_says_what_is_kept(
         (["."], "rotate: {folder}: is no log file"),
         (["link.log"], "rotate: {folder}/link.log: is no log file"),
         (["real.log", "--keep", "soon"], "rotate: keep: must be a time like"),
-        (["real.log", "--backups", "-1"], "rotate: max_size, backups and max_unshipped: must not be under 0"),
+        (
+            ["real.log", "--backups", "-1"],
+            "rotate: max_size, backups and max_unshipped: must not be under 0",
+        ),
     ],
 )
 def test_what_cannot_be_rotated_is_told(
@@ -117,3 +122,29 @@ def test_a_log_on_standard_output_has_no_file(
     (tmp_path / "gateway.toml").write_text('[log]\npath = "-"\n')
     assert main(["rotate"]) == 2
     assert "standard output" in capsys.readouterr().err
+
+
+def test_a_tamper_evident_log_is_packed_by_its_writers(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = sealed(path, compress="gz", digest_every="1h")
+    write(log, 2)
+    assert log._sealing is not None
+    log._sealing.sign()
+    assert main(["rotate", str(path), "--keep", "1s", "--compress", "gz"]) == 0
+    assert "its writers sign, pack and delete" in capsys.readouterr().err
+    wait_for(lambda: [name[-3:] for name in names(path)] == [".gz"])
+    log.close()
+    assert digests(path)[-1].final
+
+
+def test_the_gateways_shippers_are_waited_for(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(path.parent)
+    (path.parent / "gateway.toml").write_text(
+        '[log]\npath = "api.log"\nbackups = 1\nshippers = ["state"]\nmax_unshipped = "1MB"\n'
+        '[[ship]]\nto = "command"\nstate = "other"\n'
+    )
+    for _ in range(3):
+        path.write_bytes(b"line\n")
+        assert main(["rotate"]) == 0
+    assert len(names(path)) == 3
