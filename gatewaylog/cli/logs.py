@@ -7,7 +7,7 @@ import tomllib
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gatewaylog.cli.verbs import WrongCall
 from gatewaylog.exceptions import ConfigurationError
@@ -48,6 +48,7 @@ class Configured:
 
     path: str = ""
     events: str = ""
+    rules: Mapping[str, Any] = field(default_factory=dict)
     indexes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -68,6 +69,7 @@ def configured(options: Namespace) -> Configured:
     return Configured(
         path=path,
         events=_expanded(events, file, "event_log.path") if events else "",
+        rules=_table(tables, "rules"),
         indexes={name: _globs(globs, file, name) for name, globs in indexes.items()},
     )
 
