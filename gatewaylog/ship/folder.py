@@ -24,6 +24,14 @@ class Found(NamedTuple):
     inode: int
 
 
+def is_still(path: Path, inode: int) -> bool:
+    """Tell whether a path names the same file: another may have got a name that one has lost."""
+    try:
+        return path.stat().st_ino == inode
+    except FileNotFoundError:
+        return False
+
+
 class Folder:
     """Where a log's files are. `files` are those that the last `scan` found, oldest first, under
     the digests of their first lines; of a file and its packed copy only the file.
@@ -56,12 +64,14 @@ class Folder:
         folder = self.log.parent
         changed = folder.stat().st_mtime_ns if folder.is_dir() else 0
         for path in siblings(self.log) if changed else ():
+            inode = None
             try:
                 status = path.stat()
-                key = path.name, status.st_ino, status.st_size, status.st_mtime_ns
+                inode = status.st_ino
+                key = path.name, inode, status.st_size, status.st_mtime_ns
                 seen[key] = self._firsts[key] if key in self._firsts else first_line(path)
             except (FileNotFoundError, ReaderError):
-                if path.exists():
+                if inode is not None and is_still(path, inode):
                     raise
                 changed = 0  # renamed meanwhile: to be looked through again
                 continue

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from gatewaylog.exceptions import ReaderError
 from gatewaylog.ship.batches import Batch, batch_of
 from gatewaylog.ship.checkpoint import Position
-from gatewaylog.ship.folder import Folder
+from gatewaylog.ship.folder import Folder, is_still
 from gatewaylog.ship.track import Track
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ class Trail:
             if track.open():
                 return track.is_as_it_was()
         except (OSError, ReaderError):
-            if track.path is not None and track.path.exists():
+            if track.path is not None and is_still(track.path, track.inode):
                 raise
         track.close()
         return False
