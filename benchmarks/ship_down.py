@@ -48,20 +48,20 @@ def gateway(name: str, folder: Path, text: str, port: int) -> Peer:
 
 
 def shippers_memory() -> dict[int, int]:
-    """Return the peak memory of each shipper that runs, in KiB."""
+    """Return the memory that each shipper that runs has now (VmRSS), in KiB."""
     found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             if b"gatewaylog.ship\0" in (folder / "cmdline").read_bytes():
                 status = (folder / "status").read_text()
-                found[int(folder.name)] = int(re.findall(r"VmHWM:\s+(\d+)", status)[0])
+                found[int(folder.name)] = int(re.findall(r"VmRSS:\s+(\d+)", status)[0])
         except (OSError, IndexError):
             continue
     return found
 
 
 def watched_memory(over: threading.Event, others: set[int]) -> list[int]:
-    """Return the peak memory of the shipper that is not among `others`, each half second."""
+    """Return the memory of the shipper that is not among `others`, each half second."""
     sizes = []
     while not over.wait(0.5):
         sizes += [size for pid, size in shippers_memory().items() if pid not in others]
@@ -102,8 +102,9 @@ def main() -> None:
     rates = {kind: statistics.median(one.rate for one in runs) for kind, runs in loads.items()}
     print(f"\nrequests/s: {rates[DOWN] / rates[WITHOUT]:.3f} of those without a shipper")
     sizes = memory.result()
-    early, last = sizes[len(sizes) // 4] / 1024, sizes[-1] / 1024
-    print(f"peak memory of the shipper: {early:.0f} MB after a quarter of the time, {last:.0f} MB")
+    moments = [sizes[len(sizes) * part // 4] / 1024 for part in (1, 2, 3)] + [sizes[-1] / 1024]
+    told = ", ".join(f"{size:.0f}" for size in moments)
+    print(f"memory of the shipper after each quarter of {len(sizes) / 2:.0f} s: {told} MB")
 
 
 if __name__ == "__main__":
