@@ -235,3 +235,43 @@ def test_an_end_without_close_is_signed_too(path: Path) -> None:
         os._exit(0)
     assert os.waitpid(child, 0)[1] == 0
     assert digests(path)[-1].lines == 1
+
+
+@pytest.mark.parametrize("at", ["soon", "2999-01-01T00:00:00.000Z", "2026-11-21T00:00:00"])
+def test_a_forged_time_puts_no_digest_off(path: Path, at: str) -> None:
+    log = sealed(path, digest_every="1h")
+    write(log, 1)
+    assert log._sealing is not None
+    log._sealing.sign()
+    ledger = path.with_name("api.log.digest")
+    real = digests(path)[0].at
+    ledger.write_bytes(ledger.read_bytes().replace(real.encode(), at.encode()))
+    log._sealing._due = 0.0
+    write(log, 1)
+    log._sealing.look()
+    assert [digest.lines for digest in digests(path)] == [1, 2]
+    log.close()
+
+
+def test_a_log_that_is_not_there_yet_is_signed_later(path: Path) -> None:
+    log = sealed(path, digest_every="1h")
+    path.unlink()
+    assert log._sealing is not None
+    log._sealing.sign()
+    assert digests(path) == []
+    log.reopen()
+    write(log, 1)
+    log.close()
+    assert len(digests(path)) == 1
+
+
+def test_a_log_that_was_removed_is_signed_as_far_as_it_was_open(path: Path) -> None:
+    log = sealed(path, digest_every="1h")
+    write(log, 1)
+    assert log._sealing is not None
+    log._sealing.look()
+    write(log, 1)
+    path.unlink()
+    log._sealing.look()
+    assert digests(path)[-1].lines == 2
+    log.close()
