@@ -162,6 +162,9 @@ class Process:
 
     async def listens(self) -> None:
         await until(lambda: self._addresses() or self.process.returncode is not None)
+        if not self._addresses():
+            await self._reader  # all that it said before it ended
+        assert self._addresses(), f"ended before it listened: {self.said}"
         address = self._addresses()[0]
         self.where = (
             address.removeprefix("unix:")
