@@ -161,12 +161,22 @@ def test_a_table_that_can_not_be_is_refused(keys: str, told: str) -> None:
     ("keys", "told"),
     [
         ('level = "LOUD"', "system_log.level: must be one of 'DEBUG', 'INFO'"),
+        ('levels = {"gatewaylog.auth" = "LOUD"}', 'system_log.levels."gatewaylog.auth": must be'),
         ('levels = {httpx = "INFO"}', "system_log.levels: must be names of loggers"),
         ("backups = -1", "system_log.backups: must be at least 0"),
     ],
 )
 def test_a_system_log_that_can_not_be_is_refused(keys: str, told: str) -> None:
     assert problem(f"[system_log]\n{keys}\n").startswith(told)
+
+
+def test_tables_of_logs_that_are_files_are_taken() -> None:
+    event = '[event_log]\npath = "e"\nbackups = 3\nkeep = "90d"\ndurability = "disk"\n'
+    config = read(
+        event + '[system_log.levels]\ngatewaylog = "ERROR"\n"gatewaylog.auth" = "DEBUG"\n'
+    )
+    assert (config.event_log.backups, config.event_log.durability) == (3, "disk")
+    assert config.system_log.levels == {"gatewaylog": "ERROR", "gatewaylog.auth": "DEBUG"}
 
 
 def test_rules_have_their_thresholds_in_the_configuration() -> None:
