@@ -170,6 +170,9 @@ class Auditing:
                 )
                 return
             good = digest.lines
+        if story.last.final and sum(map(len, source.pieces())) > story.last.size:
+            text = f"was added behind the end of the file that was signed at {story.last.at}"
+            self.wrong.append(Wrong(file=source.name, number=good + 1, text=text))
 
     def cut_ends(self, path: Path, ends: dict[str, int]) -> Iterator[Wrong]:
         """Yield the writers whose last lines in a file were removed; `ends` are the last Seqs that

@@ -13,6 +13,7 @@ from gatewaylog.notices import notice
 from gatewaylog.seal.covered import Covered
 from gatewaylog.seal.digest import SUFFIX, Digest, read_line
 from gatewaylog.seal.ledger import opened
+from gatewaylog.sinks.retention import finish
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -180,7 +181,11 @@ class Sealing:
         self._known = ledger.size
 
     def close(self) -> None:
-        """Write the digest of an orderly stop, and let go of the file."""
+        """Write the digests of an orderly stop, and let go of the file. Never raises."""
+        try:
+            finish(self.path, self)
+        except OSError as error:
+            self._tell(error)
         self.sign()
         with self._lock:
             if self._live is not None:

@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import os
 import stat
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _PIECE = 256 * 1024  # bytes packed at once: about 10 ms
 _MODE = 0o640
+_MOMENT = 0.05  # seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +98,16 @@ def tidy(
             if file.suffix not in PACKED and (retention.compress or seal is not None):
                 done &= _finished(file, retention.compress, pause, seal)
         return done
+
+
+def finish(path: Path, seal: Seal, seconds: float = 2.0) -> None:
+    """Sign what was rotated from a log, at its end: nobody may come back to do it.
+
+    Waits some seconds for processes that end at the same time. Raises OSError.
+    """
+    end = time.monotonic() + seconds
+    while not tidy(path, Retention(), seal=seal) and time.monotonic() < end:
+        time.sleep(_MOMENT)
 
 
 def _superfluous(files: list[tuple[datetime, Path]], retention: Retention) -> set[Path]:

@@ -119,6 +119,7 @@ def assert_named(before: Files, after: Files, status: int, said: list[str]) -> N
             or "is cut here" in line
             or "is not as it was signed" in line
             or "is missing: " in line
+            or "was added behind the end" in line
             for line in said
         ), said
 

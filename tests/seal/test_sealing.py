@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import multiprocessing
 import os
@@ -193,8 +194,6 @@ def test_nothing_is_packed_while_another_process_has_the_digests(path: Path) -> 
     log.close()
     rotated = rotate(path)
     assert rotated is not None
-    import fcntl
-
     assert log._sealing is not None
     with path.with_name("api.log.digest").open("rb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
@@ -275,3 +274,28 @@ def test_a_log_that_was_removed_is_signed_as_far_as_it_was_open(path: Path) -> N
     log._sealing.look()
     assert digests(path)[-1].lines == 2
     log.close()
+
+
+def test_an_orderly_stop_signs_what_was_rotated_just_before(path: Path) -> None:
+    log = sealed(path, max_size=1000, digest_every="1h")
+    write(log, 400)
+    log.close()
+    finals = {digest.name: digest.lines for digest in digests(path) if digest.final}
+    assert sorted(finals) == [file.name for _, file in rotated_from(path)]
+    assert len(finals) >= 2
+    live = sum(1 for _ in path.open("rb")) if path.exists() else 0
+    assert sum(finals.values()) + live == 400
+
+
+def test_an_end_that_others_hold_up_is_waited_for_a_moment_alone(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = sealed(path, digest_every="1h")
+    write(log, 1)
+    rotated = rotate(path)
+    assert rotated is not None
+    with rotated.open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_SH)
+        log.close()
+    assert not any(digest.final for digest in digests(path))
+    assert capsys.readouterr().err == ""
