@@ -161,7 +161,8 @@ class Process:
             self.said.append(line.decode().rstrip("\n"))
 
     async def listens(self) -> None:
-        await until(lambda: self._addresses() or self.process.returncode is not None)
+        # What it imports may have to be compiled first, by several processes at once.
+        await until(lambda: self._addresses() or self.process.returncode is not None, 4 * PATIENCE)
         if not self._addresses():
             await self._reader  # all that it said before it ended
         assert self._addresses(), f"ended before it listened: {self.said}"

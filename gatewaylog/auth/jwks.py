@@ -174,7 +174,7 @@ class Keys:
                 notice(f"auth.jwt.jwks: {error}")
             self._failed = self._monotonic()
             return
-        if self._failed > self._fetched and self._keys is not None:
+        if self._failed > self._fetched:
             notice("auth.jwt.jwks: the keys can be read again")
         self._keys, self._fetched = keys, self._monotonic()
 
