@@ -60,6 +60,9 @@ def refusal(error: QueryError) -> dict[str, object]:
 def _event(record: Record) -> dict[str, object]:
     shown = {short: _value(record.get(name)) for short, name in _EVENT_FIELDS}
     identity = record.get("ResponseTo") or record.get("MessageID")
+    if shown["event"] == "LOG_LOSS":  # is of no exchange
+        identity = None
+        shown["error"] = _value(f"{record.get('Count')} events lost: {record.get('Reason')}")
     return {"time": record["_time"], "id": identity} | {
         short: None if value == "null" else value for short, value in shown.items()
     }

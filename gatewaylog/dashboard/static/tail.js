@@ -5,7 +5,8 @@ import { opener } from "./exchange.js";
 
 const MOST = 300; // rows
 const COLUMNS = [["time"], ["event"], ["status"], ["took", "right"], ["API"], ["call"]];
-const MARKS = { INCOMING_REQUEST: ["▸", "in"], REQUEST_COMPLETE: ["✓", "good"], ERROR: ["✗", "bad"] };
+const MARKS = { INCOMING_REQUEST: ["▸", "in"], REQUEST_COMPLETE: ["✓", "good"], ERROR: ["✗", "bad"],
+  LOG_LOSS: ["!", "bad"] };
 
 let paused = false;
 let held = []; // told while paused, newest first

@@ -1,0 +1,102 @@
+"""The dashboard in headless Chromium, watched for anything that runs, breaks or leaves the page."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+from playwright.sync_api import sync_playwright
+
+from tests.cli.processes import started
+from tests.requirements import program
+from tests.waiting import PATIENCE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from playwright.sync_api import Browser, Page
+
+# Set before any script of the page runs. What a payload calls is kept in `ran`.
+_TRIPWIRES = """
+window.ran = [];
+window.refusedByPolicy = [];
+for (const name of ["alert", "confirm", "prompt", "print", "open"]) {
+  window[name] = () => { window.ran.push(name); };
+}
+document.addEventListener("securitypolicyviolation", (event) =>
+  window.refusedByPolicy.push(`${event.violatedDirective} ${event.blockedURI}`));
+"""
+# What text from a log would make of the page if it were read as HTML.
+_STRANGERS = """() => {
+  const found = [...document.querySelectorAll(
+    "img, iframe, object, embed, base, a[href]:not(.skip), script:not([src='static/main.js']),"
+    + " style, video, audio, math, foreignObject, animate, set")];
+  for (const one of document.querySelectorAll("*")) {
+    if ([...one.attributes].some(({name, value}) =>
+      name.startsWith("on") || name === "style" || (/(href|src|action|data)$/.test(name)
+        && /^\\s*javascript:/i.test(value)))) found.push(one);
+  }
+  return found.map((one) => one.outerHTML.slice(0, 200));
+}"""
+
+
+@contextlib.contextmanager
+def chromium() -> Iterator[Browser]:
+    """The system's Chromium; no sandbox, as tests run as root in containers."""
+    path = program("chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextlib.contextmanager
+def dashboard(*logs: Path, port: int = 0) -> Iterator[str]:
+    """Serve the page over logs; give its address."""
+    names = map(str, logs)
+    with started("dashboard", *names, "--listen", f"127.0.0.1:{port}", TZ="UTC") as process:
+        yield process.reads(r"(http://\S+)\n")[1]
+
+
+class Watched:
+    """A page and what was seen of it that must not be."""
+
+    def __init__(self, page: Page, address: str) -> None:
+        self.page = page
+        self.seen: list[str] = []
+        page.on("dialog", lambda dialog: self._dismissed(dialog))
+        page.on("console", lambda said: self.seen.append(f"console: {said.text}"))
+        page.on("pageerror", lambda error: self.seen.append(f"error: {error}"))
+        page.on("popup", lambda _: self.seen.append("popup"))
+        page.on("request", lambda asked: self._asked(asked.url, address))
+
+    def _dismissed(self, dialog: Any) -> None:
+        self.seen.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
+    def _asked(self, url: str, address: str) -> None:
+        if not url.startswith(address) and url != "data:,":
+            self.seen.append(f"request: {url}")
+
+    def tripped(self) -> list[str]:
+        """Return what ran, broke, was refused by the policy, or stands in the page as HTML."""
+        ran = self.page.evaluate("[...window.ran, ...window.refusedByPolicy]")
+        return [*self.seen, *ran, *self.page.evaluate(_STRANGERS)]
+
+
+@contextlib.contextmanager
+def opened(browser: Browser, address: str, **options: Any) -> Iterator[Watched]:
+    """Open the page and wait until the log is read."""
+    context = browser.new_context(timezone_id="UTC", **options)
+    context.set_default_timeout(PATIENCE * 1000)
+    context.add_init_script(_TRIPWIRES)
+    try:
+        watched = Watched(context.new_page(), address)
+        watched.page.goto(address)
+        watched.page.wait_for_selector("#state.live")
+        yield watched
+    finally:
+        context.close()
