@@ -6,9 +6,10 @@ import asyncio
 import json
 import math
 import time
+import warnings
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from joserfc.errors import JoseError
+from joserfc.errors import JoseError, SecurityWarning
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from gatewaylog.auth.flights import Flights
@@ -72,7 +73,9 @@ def keys_of(document: bytes) -> KeySet:
         listed = None
     if not isinstance(listed, list) or len(listed) > _MOST_KEYS:
         raise ValueError(f'must be a JSON Web Key Set: {{"keys": [up to {_MOST_KEYS} keys]}}')
-    keys = [key for key in map(_public, listed) if key is not None]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SecurityWarning)  # of keys that are passed over here
+        keys = [key for key in map(_public, listed) if key is not None]
     if not keys:
         raise ValueError("must hold a public key that can verify: RSA from 2048 bits, EC or Ed")
     return KeySet(keys)
