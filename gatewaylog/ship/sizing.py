@@ -9,10 +9,10 @@ class Sizing:
     """The number of records a batch may hold: `size`, at most `most`.
 
     A batch that is refused whole hides a bad record. It is halved, and its parts are batches of
-    their own, so that whatever was found out stays when we are killed. What is known to hold the
-    bad one is not sent whole again: once its first half was taken, its second is halved too. The
-    bad one found, the next batch is as long as the run of good ones before it: where every line is
-    refused each takes one request, where few are a batch is soon a long one again.
+    their own, so that whatever was found out stays when we are killed; one that is taken is
+    followed by one of twice its length. The bad one found, the next batch is as long as the run of
+    good ones before it: where every line is refused each takes one request, where few are a batch
+    is soon a long one again.
 
     Where a destination tells that it refused some of a batch and took the others, but not which,
     nothing can be searched. The next batch holds one, and the later ones a fourth of the run of
@@ -22,19 +22,17 @@ class Sizing:
     def __init__(self, most: int) -> None:
         self.size = most
         self._most = most
-        self._suspect = 0  # records ahead, one of which at least will be refused
         self._run = 0  # records that were taken since the last that was refused
         self._is_blurred = False
 
     def refused(self, count: int) -> None:
         """Take note that a batch of `count`, more than one, was refused whole."""
-        self._suspect = count
         self.size = count // 2
 
     def found(self) -> None:
         """Take note that a batch of one was refused."""
         self.size = 1 if self._is_blurred else max(1, min(self._run, self._most))
-        self._suspect = self._run = 0
+        self._run = 0
 
     def blurred(self) -> None:
         """Take note that some records of a batch were refused, and it is not told which."""
@@ -45,11 +43,6 @@ class Sizing:
     def taken(self, count: int) -> None:
         """Take note that `count` records were taken, and the batch is done with."""
         self._run += count
-        self._suspect = max(0, self._suspect - count)
-        self.size = max(1, min(self._wanted(), self._most))
+        wanted = self._run // _SHARE if self._is_blurred else self.size * 2
+        self.size = max(1, min(wanted, self._most))
         self._is_blurred = self._is_blurred and self.size < self._most
-
-    def _wanted(self) -> int:
-        if self._suspect:
-            return self._suspect // 2
-        return self._run // _SHARE if self._is_blurred else self.size * 2

@@ -71,3 +71,18 @@ def test_a_file_that_can_not_be_read_is_told(
     monkeypatch.setattr("gatewaylog.ship.track.opened", refuse)
     with pytest.raises(PermissionError):
         reading.read()
+
+
+def test_a_file_that_goes_while_it_is_looked_at_is_no_fault(
+    log: Path, reading: Followed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone_meanwhile(path: Path) -> str | None:
+        monkeypatch.undo()
+        log.unlink()
+        raise ReaderError(f"{path}: No such file or directory")
+
+    append(log, range(3))
+    monkeypatch.setattr("gatewaylog.ship.folder.first_line", gone_meanwhile)
+    assert reading.read() == []
+    append(log, range(3, 6))
+    assert reading.read() == lines(range(3, 6))
