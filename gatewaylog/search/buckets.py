@@ -2,14 +2,16 @@
 
 https://docs.splunk.com/Documentation/Splunk/latest/SearchReference/Timechart (span and bins) and
 …/SearchReference/Bin. Buckets begin where local time says: an hour on the hour, a day at midnight,
-a week on Sunday, a month on the first.
+a week on Sunday, a month on the first. Where the clock is put forward over that, they begin with
+the first moment behind it, where it is put back, with the first of two. Both hours of one name
+have buckets of up to an hour of their own; longer buckets are longer that day.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -25,7 +27,11 @@ if TYPE_CHECKING:
 
 _SPAN = re.compile(r"([0-9]{1,9})?([a-z]+)", re.IGNORECASE)
 _PARTS = {"us": 1_000_000, "ms": 1000, "cs": 100, "ds": 10}
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - local time
 _FIRST = datetime(1970, 1, 4)  # noqa: DTZ001 - a Sunday, local time
+_FIRST_OF_ALL = datetime.min  # noqa: DTZ901 - local time
+_BEFORE_ALL = -62135683200  # a day before year 1
+_HOUR = 3600
 _KNOWN = ("10s", "5m", "1h", "1d", "1w", "1mon", "1y", "100ms")
 MOST = 50_000  # buckets of one chart, Splunk's own bound
 
@@ -42,46 +48,75 @@ class Span(NamedTuple):
         return self.unit not in _PARTS
 
     def floor(self, moment: float, zone: tzinfo | None) -> float:
-        """Return where the bucket of `moment` begins."""
+        """Return where the bucket of `moment` begins: buckets follow each other without a gap."""
         if self.unit in _PARTS:
             return _floor_parts(moment, self.size, _PARTS[self.unit])
-        if self.unit in SECONDS:
-            return _floor_seconds(moment, self.size * SECONDS[self.unit], zone)
-        local = timespan.snapped(timespan.wall(moment, zone), self.unit)
-        if self.unit in MONTHS:
-            months = self.size * MONTHS[self.unit]
-            local = timespan.plus_months(local, -((local.year * 12 + local.month - 1) % months))
-        else:
-            days = self.size * (7 if self.unit == "w" else 1)
-            local -= timedelta(days=(local - _FIRST).days % days if local > _FIRST else 0)
-        return timespan.epoch(local, zone)
+        if size := self._regular:
+            return _floor_seconds(moment, size, zone)
+        local = timespan.wall(math.floor(moment), zone)
+        start = _beginning(self._floor_local(local), zone)
+        # What a clock that was put back says again: later buckets may have begun the first time.
+        while local.fold and (following := self.after(start, zone)) <= moment:
+            start = following
+        return start
 
     def after(self, start: float, zone: tzinfo | None) -> float:
         """Return where the bucket after the one that begins at `start` begins."""
         if self.unit in _PARTS:
             parts = _PARTS[self.unit]
             return (round(start * parts) + self.size) / parts
-        if self.unit in SECONDS:
-            size = self.size * SECONDS[self.unit]
-            following = self.floor(start + size, zone)
-            # Where the clock is put back the next hour may have the same name.
-            return following if following > start else start + size
-        local = timespan.wall(start, zone)
+        if size := self._regular:
+            return _after_seconds(start, size, zone)
+        local, following = self._floor_local(timespan.wall(start, zone)), start
+        while following <= start:  # a change of the clock may leave whole buckets out
+            try:
+                local = self._next_local(local)
+            except (ValueError, OverflowError):  # the last that the calendar has
+                return math.inf
+            following = _beginning(local, zone)
+        return following
+
+    @property
+    def _regular(self) -> int:
+        """Its seconds, if they are so few that a change of the clock makes no bucket longer; 0:
+        its buckets are those of the calendar, whatever the clock does in them.
+        """
+        size = self.size * SECONDS.get(self.unit, 0)
+        return size if size <= _HOUR else 0
+
+    def _floor_local(self, local: datetime) -> datetime:
+        """Return where the bucket of a local time begins, in local time."""
+        try:
+            if self.unit in SECONDS:
+                size = timedelta(seconds=self.size * SECONDS[self.unit])
+                return _EPOCH + (local - _EPOCH) // size * size
+            snapped = timespan.snapped(local, self.unit)
+            if self.unit in MONTHS:
+                months = snapped.year * 12 + snapped.month - 1
+                back = months % (self.size * MONTHS[self.unit])
+                return timespan.plus_months(snapped, -back)
+            return snapped - (snapped - _FIRST) % timedelta(days=self._days)
+        except (ValueError, OverflowError):  # it began before year 1
+            return _FIRST_OF_ALL
+
+    @property
+    def _days(self) -> int:
+        return self.size * (7 if self.unit == "w" else 1)
+
+    def _next_local(self, local: datetime) -> datetime:
+        """Return where the bucket after the one that begins at `local` begins, in local time."""
         if self.unit in MONTHS:
-            local = timespan.plus_months(local, self.size * MONTHS[self.unit])
-        else:
-            local += timedelta(days=self.size * (7 if self.unit == "w" else 1))
-        return timespan.epoch(local, zone)
+            return timespan.plus_months(local, self.size * MONTHS[self.unit])
+        if self.unit in SECONDS:
+            return local + timedelta(seconds=self.size * SECONDS[self.unit])
+        return local + timedelta(days=self._days)
 
     def starts(self, first: float, last: float, zone: tzinfo | None) -> Iterator[float]:
         """Yield where the buckets from that of `first` to that of `last` begin."""
         start = self.floor(first, zone)
         while start <= last:
             yield start
-            following = self.after(start, zone)
-            if following <= start:
-                return
-            start = following
+            start = self.after(start, zone)
 
     def seconds(self) -> float:
         """Return its length, months as 30 days."""
@@ -105,14 +140,26 @@ def _floor_parts(moment: float, count: int, parts: int) -> float:
     return whole + part // count * count / parts
 
 
+def _beginning(local: datetime, zone: tzinfo | None) -> float:
+    # In some places year 1 begins later than times that can be written.
+    return _BEFORE_ALL if local == _FIRST_OF_ALL else timespan.beginning(local, zone)
+
+
 def _floor_seconds(moment: float, size: int, zone: tzinfo | None) -> float:
     offset = timespan.offset_of(moment, zone)
     start = math.floor((moment + offset) / size) * size - offset
-    if size > 3600 and timespan.offset_of(start, zone) != offset:
-        # The clock was changed inside the bucket: it begins at its local time of then.
-        local = datetime.fromtimestamp(start + offset, UTC).replace(tzinfo=None)
-        return timespan.epoch(local, zone)
+    if (timespan.offset_of(start, zone) - offset) % size:
+        # The clock was put to a time inside the bucket: another begins there.
+        start = timespan.change(math.floor(start), math.floor(moment), zone)
     return int(start) if start == int(start) else start
+
+
+def _after_seconds(start: float, size: int, zone: tzinfo | None) -> float:
+    offset = timespan.offset_of(start, zone)
+    following = (math.floor((start + offset) / size) + 1) * size - offset
+    if (timespan.offset_of(following, zone) - offset) % size:
+        following = timespan.change(math.floor(start), math.floor(following), zone)
+    return int(following) if following == int(following) else following
 
 
 def automatic(first: float, last: float, zone: tzinfo | None, most: int = 100) -> Span:

@@ -8,6 +8,7 @@ a unit in local time.
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
@@ -60,7 +61,7 @@ def _relative(text: str, now: float, zone: tzinfo | None) -> float | None:
         if unit is None or (weekday and snap != "w"):
             return None
         if snap:
-            found = epoch(snapped(wall(found, zone), unit, int(weekday or 0) % 7), zone)
+            found = _snapped(found, unit, int(weekday or 0) % 7, zone)
         else:
             found = _moved(found, int(f"{sign}{count or 1}"), unit, zone)
         at = step.end()
@@ -74,6 +75,12 @@ def _moved(moment: float, count: int, unit: str, zone: tzinfo | None) -> float:
     if unit in MONTHS:
         return epoch(plus_months(local, count * MONTHS[unit]), zone)
     return epoch(local + timedelta(days=count * (7 if unit == "w" else 1)), zone)
+
+
+def _snapped(moment: float, unit: str, weekday: int, zone: tzinfo | None) -> float:
+    local = snapped(wall(moment, zone), unit, weekday)
+    # Hours and less are those of the same pass, where the clock is put back.
+    return epoch(local, zone) if unit in SECONDS else beginning(local, zone)
 
 
 def snapped(local: datetime, unit: str, weekday: int = 0) -> datetime:
@@ -140,6 +147,29 @@ def epoch(local: datetime, zone: tzinfo | None) -> float:
         return local.replace(tzinfo=zone).timestamp()
     except (ValueError, OverflowError, OSError):
         return local.replace(tzinfo=UTC).timestamp()
+
+
+def beginning(local: datetime, zone: tzinfo | None) -> float:
+    """Return the first moment at which local time is `local`, or later: where the clock is put
+    forward over it that of the change, where it is put back the first of two.
+    """
+    found = epoch(local.replace(fold=0), zone)
+    if wall(found, zone) == local.replace(fold=0):
+        return found
+    before = epoch(local.replace(fold=1), zone)
+    return change(math.floor(before), math.floor(found), zone) if before < found else found
+
+
+def change(before: int, after: int, zone: tzinfo | None) -> int:
+    """Return the first second behind `before` that has the offset of `after`."""
+    offset = offset_of(after, zone)
+    while before + 1 < after:
+        middle = (before + after) // 2
+        if offset_of(middle, zone) == offset:
+            after = middle
+        else:
+            before = middle
+    return after
 
 
 def offset_of(moment: float, zone: tzinfo | None) -> float:

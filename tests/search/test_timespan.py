@@ -1,14 +1,24 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatewaylog.search import QueryError, buckets, moment
+from gatewaylog.search import (
+    QueryError,
+    Row,
+    buckets,
+    compile_query,
+    gathering_of,
+    moment,
+    timespan,
+)
 from gatewaylog.search.buckets import AUTOMATIC, Span
+from gatewaylog.search.columns import Taken
 
 CALIFORNIA = ZoneInfo("America/Los_Angeles")
 NEPAL = ZoneInfo("Asia/Kathmandu")  # 5:45 before UTC
@@ -166,6 +176,143 @@ def test_every_moment_lies_in_its_bucket_and_buckets_go_on(
     assert start <= moment_
     assert span.floor(start, zone) == start
     assert span.after(start, zone) > start
+
+
+@pytest.mark.parametrize(
+    ("name", "day", "expected"),
+    [
+        # Midnight is left out: the day begins at one.
+        ("America/Santiago", "2026-09-06T12:00", "2026-09-06T01:00:00-03:00"),
+        ("Africa/Cairo", "2026-04-24T12:00", "2026-04-24T01:00:00+03:00"),
+        ("America/Asuncion", "2023-10-01T12:00", "2023-10-01T01:00:00-03:00"),
+        # Midnight comes twice.
+        ("America/Havana", "2026-11-01T12:00", "2026-11-01T00:00:00-04:00"),
+        # The clock is put from half past eleven to half past midnight, and over a whole day.
+        ("America/Toronto", "1919-03-31T12:00", "1919-03-31T00:30:00-04:00"),
+        ("Pacific/Apia", "2011-12-31T12:00", "2011-12-31T00:00:00+14:00"),
+    ],
+)
+def test_a_day_begins_with_its_first_moment_and_the_next_ones_at_midnight(
+    name: str, day: str, expected: str
+) -> None:
+    zone, span = ZoneInfo(name), Span(1, "d")
+    start = span.floor(at(day, zone), zone)
+    assert start == datetime.fromisoformat(expected).timestamp()
+    following = datetime.fromtimestamp(span.after(start, zone), zone)
+    assert (following.hour, following.minute) == (0, 0)
+    before = span.floor(start - 1, zone)
+    assert span.after(before, zone) == start
+
+
+@pytest.mark.parametrize("span", [Span(2, "h"), Span(4, "h"), Span(6, "h"), Span(12, "h")])
+def test_no_bucket_comes_twice_where_the_clock_is_put_back(span: Span) -> None:
+    first = at("2026-11-01T00:00")
+    walls = [
+        datetime.fromtimestamp(start, CALIFORNIA).hour
+        for start in span.starts(first, first + 24 * 3600, CALIFORNIA)
+    ]
+    assert walls == list(range(0, 24, span.size))
+
+
+def test_a_bucket_within_which_half_an_hour_is_said_again_is_two() -> None:
+    island = ZoneInfo("Australia/Lord_Howe")  # from two to half past one
+    change = datetime(2026, 4, 4, 15, tzinfo=UTC).timestamp()
+    starts = list(Span(1, "h").starts(change - 3600, change + 1800, island))
+    assert starts == [change - 3600, change, change + 1800]
+
+
+@pytest.mark.parametrize("span", [Span(1, "d"), Span(1, "w"), Span(2, "mon"), Span(12, "h")])
+@pytest.mark.parametrize("zone", [CALIFORNIA, NEPAL])
+def test_the_ends_of_the_calendar_have_buckets(span: Span, zone: ZoneInfo) -> None:
+    for moment_ in (-62135647200.0, -62135596800.0, 253402300799.0, 253402340399.0):
+        start = span.floor(moment_, zone)
+        assert start <= moment_ < span.after(start, zone)
+        assert list(span.starts(moment_, moment_, zone)) == [start]
+
+
+# Changes at midnight, before and behind it, of half an hour, of a day, back by a day, of seconds.
+ODD_ZONES = [
+    ZoneInfo(f"America/{name}")
+    for name in ("Santiago", "Havana", "Asuncion", "Los_Angeles", "St_Johns", "Toronto")
+] + [
+    ZoneInfo(name)
+    for name in (
+        *("Asia/Beirut", "Africa/Cairo", "Australia/Lord_Howe", "Pacific/Apia", "Africa/Monrovia"),
+        *("Pacific/Kwajalein", "Asia/Kathmandu", "UTC"),
+    )
+]
+ODD_SPANS = [
+    *(Span(size, "d") for size in (1, 2, 3)),
+    *(Span(size, "h") for size in (1, 2, 4, 6, 12, 24, 36)),
+    *(Span(size, "m") for size in (1, 7, 30, 45, 90)),
+    *(Span(1, unit) for unit in ("s", "w", "mon", "q", "y")),
+    Span(3, "mon"),
+]
+
+
+def changes(zone: ZoneInfo) -> list[int]:
+    """When the clock of a place was changed, from 1900 to 2030."""
+    days = range(-2_208_988_800, 1_893_456_000, 10 * 86400)
+    offsets = [timespan.offset_of(day, zone) for day in days]
+    pairs = zip(pairwise(days), pairwise(offsets), strict=True)
+    return [timespan.change(*days, zone) for days, (one, other) in pairs if one != other] or [0]
+
+
+CHANGES = {zone: changes(zone) for zone in ODD_ZONES}
+near = st.one_of(
+    st.integers(-4000, 4000),
+    st.integers(-100_000, 100_000),
+    st.sampled_from([-1, 0, 1, -3600, 3600, -0.001]),
+)
+
+
+@st.composite
+def odd_moments(draw: st.DrawFn) -> tuple[ZoneInfo, list[float]]:
+    """Draw a place, and moments around one or two changes of its clock."""
+    zone = draw(st.sampled_from(ODD_ZONES))
+    change = draw(st.sampled_from(CHANGES[zone]))
+    return zone, [change + after for after in draw(st.lists(near, min_size=1, max_size=12))]
+
+
+@settings(max_examples=400, deadline=None)
+@given(odd_moments(), st.sampled_from(ODD_SPANS))
+def test_buckets_follow_each_other_wherever_the_clock_is_changed(
+    drawn: tuple[ZoneInfo, list[float]], span: Span
+) -> None:
+    zone, moments = drawn
+    for moment_ in moments:
+        start = span.floor(moment_, zone)
+        end = span.after(start, zone)
+        assert start <= moment_ < end
+        assert span.floor(start, zone) == span.floor((start + end) / 2, zone) == start
+        assert span.floor(end, zone) == end
+        assert span.floor(end - 0.001, zone) == start
+
+
+@settings(max_examples=400, deadline=None)
+@given(odd_moments(), st.sampled_from(ODD_SPANS), st.booleans())
+def test_every_event_is_in_the_row_of_a_time_chart_that_bin_gives(
+    drawn: tuple[ZoneInfo, list[float]], span: Span, gathered: bool
+) -> None:
+    zone, moments = drawn
+    rows = [Row(moment_, b"", {}) for moment_ in moments]
+
+    def counted(query: str) -> dict[object, object]:
+        plan = compile_query(query.format(f"{span.size}{span.unit}"), now=0, zone=zone)
+        found = gathering_of(plan)
+        result = plan.run(rows)
+        if gathered and found:
+            takings = [[Taken({}, moment_, 1)] for moment_ in moments]
+            result = found.result([found.state_of(taking) for taking in takings])
+        return {row["_time"]: row["count"] for row in result.rows if row["count"]}
+
+    buckets_ = counted("* | bin _time span={} | stats count by _time")
+    # Rows without events would be too many for short spans.
+    chart = counted("* | timechart cont=f span={} count")
+    assert chart == buckets_
+    assert sum(map(int, map(str, chart.values()))) == len(moments)
+    if span.seconds() >= 60:
+        assert counted("* | timechart span={} count") == buckets_
 
 
 @settings(max_examples=100, deadline=None)
