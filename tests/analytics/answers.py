@@ -47,23 +47,19 @@ def by_lines(plan: Plan, source: Source) -> tuple[object, ...]:
     alone = gathering(plan)
     sources = between([source], plan.earliest, plan.latest)
     parts = [FilePart(one, "", *part) for one in sources for part in shares_of(one, 1 << 40)]
-    return answer(alone, [part.given(Together([alone])) for part in parts] or [_nothing(alone)])
+    return answer(alone, [part.given(Together([alone])) for part in parts])
 
 
 def by_cache(plan: Plan, source: Source) -> tuple[object, ...]:
     """What the cache gives, and of what it lacks the lines."""
     alone = gathering(plan)
-    given = [_nothing(alone)]
+    given: list[Given] = []
     for one in between([source], plan.earliest, plan.latest):
         held, rest = covered(one, "")
         given += [part.given(Together([alone])) for part in held]
         parts = [] if rest is None else shares_of(rest, 1 << 40)
         given += [FilePart(source, "", *part).given(Together([alone])) for part in parts]
     return answer(alone, given)
-
-
-def _nothing(alone: Gathering) -> Given:
-    return Given([Together([alone]).states([])], 0)
 
 
 def held(source: Source) -> list[CachedPart]:

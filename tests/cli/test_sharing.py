@@ -74,6 +74,16 @@ def test_several_processes_give_what_one_gives(tmp_path: Path, query: str) -> No
     assert shared(query, sources, 2, 100_000) == expected
 
 
+def test_a_span_that_leaves_out_the_whole_log_gives_a_count_of_0(tmp_path: Path) -> None:
+    """Of a log so large that not even its first line is read."""
+    source = written(tmp_path / "a.log", 10_000)
+    assert source.path.stat().st_size > 1 << 20
+    for query in ("* | stats count", "* | stats count | where count=0"):
+        gathering = gathering_of(compile_query(query, now=2e9, earliest=1.9e9))
+        assert gathering is not None
+        assert list(Shared(gathering, {"": [source]}).result().rows) == [{"count": 0}]
+
+
 def test_what_is_packed_or_damaged_is_read_as_a_whole(tmp_path: Path) -> None:
     packed = tmp_path / "a.log.gz"
     packed.write_bytes(gzip.compress((written(tmp_path / "a.log").path).read_bytes())[:-20])

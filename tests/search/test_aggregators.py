@@ -12,11 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gatewaylog.search.commands.aggregations import AGGREGATORS
-from gatewaylog.search.commands.aggregators import Percentile
+from gatewaylog.search.commands.aggregators import Deviation, Percentile
 from tests.search.access_log import NOW, planned, searched
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from random import Random
 
     from gatewaylog.search import Row
     from gatewaylog.search.commands.aggregators import Aggregator
@@ -52,6 +53,38 @@ def test_two_states_made_one_give_what_one_gives(
     expected = fed(name, placed).result()
     near = pytest.approx(expected, rel=1e-9) if isinstance(expected, float) else expected
     assert left.result() == near
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.one_of(st.floats(-1e200, 1e200), st.floats(0, 1e6), st.integers(-9, 9)), max_size=12
+    ),
+    st.randoms(use_true_random=False),
+)
+def test_a_deviation_is_the_same_to_the_last_digit_in_any_order(
+    numbers: list[float], random: Random
+) -> None:
+    whole = Deviation()
+    for number in numbers:
+        whole.add(number, {}, 0)
+    merged = Deviation()
+    random.shuffle(numbers)
+    for number in numbers:
+        part = Deviation()
+        part.add_often(number, {}, 0, 1)
+        part.merge(merged)
+        merged = pickle.loads(pickle.dumps(part))
+    assert repr(merged.result()) == repr(whole.result())
+    if len(numbers) > 1 and max(map(abs, numbers)) < 1e150:
+        assert whole.result() == pytest.approx(statistics.stdev(map(Fraction, numbers)), rel=1e-12)
+
+
+def test_a_deviation_of_what_is_nearly_the_same_is_exact() -> None:
+    state = Deviation()
+    for number in (1e9 + 0.125, 1e9 + 0.25, 1e9 + 0.375):
+        state.add(number, {}, 0)
+    assert state.result() == 0.125
 
 
 @settings(max_examples=100, deadline=None)

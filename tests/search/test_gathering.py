@@ -41,6 +41,8 @@ QUERIES = (
     '* | eval t=strftime(_time, "%S.%3N") | stats dc(t) count by Event',
     "* | bin _time span=1s | stats count by _time",
     "index=a OR API=x* | stats count",
+    "* | stats stdev(DurationMs) stdev(StatusCode) by API",
+    "* | stats count p95(DurationMs) stdev(DurationMs) values(API) | where count>=0",
 )
 FIELDS = ("API", "Event", "StatusCode", "DurationMs", "RequestInURL", "UserAgent", "x")
 
@@ -92,6 +94,17 @@ def test_parts_of_the_log_give_what_the_whole_gives(query: str) -> None:
         assert in_parts(query, [LINES[cut:], LINES[:cut]]) == whole
 
 
+@pytest.mark.parametrize("query", [*DIVISIBLE, *QUERIES])
+def test_no_part_at_all_gives_what_an_empty_log_gives(query: str) -> None:
+    assert in_parts(query, []) == in_order(query, [])
+
+
+def test_a_count_of_nothing_is_0() -> None:
+    assert list(gathering("* | stats count").result([]).rows) == [{"count": 0}]
+    (row,) = gathering("* | stats count | where count=0").result([]).rows
+    assert row == {"count": 0}
+
+
 def test_most_queries_that_count_can_be_had_in_parts() -> None:
     assert len(DIVISIBLE) > 100
     assert all(gathering_of(planned(query)) for query in QUERIES)
@@ -103,7 +116,6 @@ def test_most_queries_that_count_can_be_had_in_parts() -> None:
         "API=a",
         "API=a | head 5 | stats count",
         "* | stats list(API)",
-        "* | stats stdev(DurationMs)",
         "* | stats latest(API)",
         "(GET OR API=a) | stats count",
         "* | eval x=len(_raw) | stats sum(x)",

@@ -47,7 +47,7 @@ AGGREGATORS: dict[str, Callable[[], Aggregator]] = {
     "latest": lambda: picking.Foremost(picking.latest),
 }
 
-_ORDERED = frozenset({"list", "first", "last", "earliest", "latest", "stdev"})
+_ORDERED = frozenset({"list", "first", "last", "earliest", "latest"})
 
 _FUNCTION = re.compile(r"[A-Za-z_]+[0-9]*(?:\.[0-9]+)?(?=[\s(,|]|\Z)")
 _OPENED = re.compile(r"\(")

@@ -217,39 +217,58 @@ class Average(Sum):
         return normal(self.total() / self.number) if self.number else None
 
 
-class Deviation(OneByOne):
-    """stdev: of the sample, null for fewer than two numbers (Welford's way)."""
+class Deviation:
+    """stdev: of the sample, null for fewer than two numbers. The sums are exact, so that parts of a
+    log can be taken in any order: whole numbers of 1 / 2**`bits`, which every float is for some.
+    """
 
-    __slots__ = ("mean", "number", "squares")
+    __slots__ = ("bits", "number", "squares", "whole")
 
     def __init__(self) -> None:
         self.number = 0
-        self.mean = 0.0
-        self.squares = 0.0
+        self.bits = 0
+        self.whole = 0
+        self.squares = 0
 
-    def add(self, value: Value, _record: Record, _at: int) -> None:
+    def add(self, value: Value, record: Record, at: int) -> None:
         """Take each number."""
+        self.add_often(value, record, at, 1)
+
+    def add_often(self, value: Value, _record: Record, _at: int, times: int) -> None:
+        """Take each number as often."""
         for number in _numbers(value):
-            self.number += 1
-            delta = number - self.mean
-            self.mean += delta / self.number
-            self.squares += delta * (number - self.mean)
+            whole, parts = number.as_integer_ratio()
+            bits = parts.bit_length() - 1
+            if bits > self.bits:
+                self._refine(bits)
+            whole <<= self.bits - bits
+            self.number += times
+            self.whole += whole * times
+            self.squares += whole * whole * times
+
+    def _refine(self, bits: int) -> None:
+        self.whole <<= bits - self.bits
+        self.squares <<= 2 * (bits - self.bits)
+        self.bits = bits
 
     def merge(self, other: Self) -> None:
-        """Take both (Chan and others, 1979)."""
-        number = self.number + other.number
-        if not number:
-            return
-        delta = other.mean - self.mean
-        self.mean += delta * other.number / number
-        self.squares += other.squares + delta * delta * self.number * other.number / number
-        self.number = number
+        """Add."""
+        self._refine(max(self.bits, other.bits))
+        more = self.bits - other.bits
+        self.number += other.number
+        self.whole += other.whole << more
+        self.squares += other.squares << 2 * more
 
     def result(self) -> Value | None:
         """Return the deviation."""
-        if self.number < 2 or not math.isfinite(self.squares):
+        if self.number < 2:
             return None
-        return normal(math.sqrt(self.squares / (self.number - 1)))
+        over = self.number * self.squares - self.whole * self.whole
+        try:
+            variance = over / (self.number * (self.number - 1) << 2 * self.bits)
+        except OverflowError:
+            return None
+        return normal(math.sqrt(variance))
 
 
 class Percentile:

@@ -56,10 +56,16 @@ class Stats:
     def merged(self, states: Iterable[Groups], _setting: Setting) -> Groups:
         """Return the one state that several make; the first of them is used up for it."""
         found = iter(states)
-        groups = next(found, {})
+        groups = next(found, None)
+        if groups is None:
+            return self._none()
         for state in found:
             _absorb(groups, state)
         return groups
+
+    def _none(self) -> Groups:
+        """Return what no records make: no group, or the one of all records."""
+        return {} if self.by else {(): ((), [part.make()() for part in self._states()[0]])}
 
     def _rows(self, states: Iterable[Groups], setting: Setting) -> Iterator[Record]:
         groups = self.merged(states, setting)
@@ -96,9 +102,7 @@ class Stats:
         own, _ = self._states()
         makes = [part.make() for part in own]
         extracts = [part.extract(setting) for part in own]
-        groups: Groups = {}
-        if not self.by:
-            groups[()] = (), [make() for make in makes]
+        groups = self._none()
         for at, (record, times) in enumerate(rows):
             given = [extract(record) for extract in extracts]
             for texts, key in keys_of(record, self.by):
