@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gatewaylog.reader import Exchange
-    from gatewaylog.search import Plan, QueryError
+    from gatewaylog.search import Plan, QueryError, Result
     from gatewaylog.search.values import Record, Value
 
 SHOWN = 200  # rows of an answer
@@ -32,23 +32,31 @@ _EVENT_FIELDS = (
 
 def events(plan: Plan, lines: Sequence[bytes]) -> dict[str, object]:
     """Return the events among `lines`, which are newest first, that a search finds."""
-    found = plan.run(plan.rows(lines), prefiltered=True).rows
-    return {"events": [_event(record) for record in islice(found, SHOWN)]}
+    return events_of(plan.run(plan.rows(lines), prefiltered=True))
+
+
+def events_of(result: Result, most: int = SHOWN) -> dict[str, object]:
+    """Return the events that a search gave, `most` of them."""
+    return {"events": [_event(record) for record in islice(result.rows, most)]}
 
 
 def table(plan: Plan, lines: Sequence[bytes]) -> dict[str, object]:
     """Return the rows that a query with commands makes of `lines`, which are newest first."""
     result = plan.run(plan.rows(lines), prefiltered=True)
-    rows = list(islice(result.rows, SHOWN + 1))
+    return {**table_of(result), "over": len(lines)}
+
+
+def table_of(result: Result, most: int = SHOWN) -> dict[str, object]:
+    """Return the columns and rows of a result, `most` of these, and whether there are more."""
+    rows = list(islice(result.rows, most + 1))
     columns = result.columns
     if columns is None:
         names = dict.fromkeys(name for row in rows for name in row if name != "_raw")
         columns = tuple(names)
     return {
         "columns": columns,
-        "rows": [[_value(row.get(name)) for name in columns] for row in rows[:SHOWN]],
-        "more": len(rows) > SHOWN,
-        "over": len(lines),
+        "rows": [[_value(row.get(name)) for name in columns] for row in rows[:most]],
+        "more": len(rows) > most,
     }
 
 

@@ -18,7 +18,7 @@ from gatewaylog.dashboard.guard import Guard
 from gatewaylog.exceptions import ReaderError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
     from starlette.requests import Request
     from starlette.responses import Response
@@ -41,17 +41,25 @@ class _Pages:
         return FileResponse(_STATIC / "index.html", media_type="text/html")
 
     async def stream(self, request: Request) -> Response:
+        return self._streamed(request, self._board.stream)
+
+    async def whole(self, request: Request) -> Response:
+        return self._streamed(request, self._board.whole)
+
+    def _streamed(
+        self, request: Request, stream: Callable[[str], AsyncGenerator[str, None]]
+    ) -> Response:
         query = request.query_params.get("query", "")
         if len(query) > _LONGEST_QUERY:
             return PlainTextResponse("The query is too long.\n", 414)
         if self._streams >= _MOST_STREAMS:
             return PlainTextResponse("Too many pages are open.\n", 503)
-        return StreamingResponse(self._counted(query), media_type="text/event-stream")
+        return StreamingResponse(self._counted(stream(query)), media_type="text/event-stream")
 
-    async def _counted(self, query: str) -> AsyncIterator[str]:
+    async def _counted(self, stream: AsyncGenerator[str, None]) -> AsyncIterator[str]:
         self._streams += 1
         try:
-            async with contextlib.aclosing(self._board.stream(query)) as told:
+            async with contextlib.aclosing(stream) as told:
                 async for event in told:
                     yield event
         finally:
@@ -82,6 +90,7 @@ def application(logs: Logs, *, host: str, token: str | None) -> Starlette:
         routes=[
             Route("/", pages.page),
             Route("/stream", pages.stream),
+            Route("/whole", pages.whole),
             Route("/exchange", pages.exchange),
             Mount("/static", StaticFiles(directory=_STATIC)),
         ],

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from gatewaylog.dashboard import answers
 from gatewaylog.dashboard.counting import started
 from gatewaylog.dashboard.recent import Recent, Tail
+from gatewaylog.dashboard.whole import WholeLog
 from gatewaylog.reader import find_exchanges
 from gatewaylog.search import QueryError, compile_query
 
@@ -37,6 +38,7 @@ class Board:
         self.figures = ""
         self.version = 0  # of the figures
         self._logs = logs
+        self._whole = WholeLog(logs)
         self._finding = asyncio.Semaphore(1)  # each reads the whole log
 
     @contextlib.contextmanager
@@ -86,6 +88,12 @@ class Board:
                 spoken = time.monotonic()
                 yield ": still here\n\n"
             await asyncio.sleep(_EVERY)
+
+    async def whole(self, query: str) -> AsyncGenerator[str, None]:
+        """Yield server-sent events of a search of the whole log, the last one its answer."""
+        async with contextlib.aclosing(self._whole.told(query)) as search:
+            async for told in search:
+                yield _event("whole", json.dumps(told))
 
 
 class _Search:

@@ -6,6 +6,7 @@ import { drawLists, drawTotals } from "./lists.js";
 import { drawResults } from "./results.js";
 import { cleared, pause, showEvents, showRefused, showTable } from "./tail.js";
 import { draw } from "./timechart.js";
+import { listenForWhole, stopWhole } from "./whole.js";
 
 const WINDOWS = [["15m", "15 min"], ["1h", "1 h"], ["24h", "24 h"], ["all", "all"]];
 
@@ -88,6 +89,7 @@ document.addEventListener("keydown", (event) => {
 });
 byId("search").addEventListener("submit", (event) => {
   event.preventDefault();
+  stopWhole();
   connect(byId("query").value);
 });
 byId("pause").addEventListener("click", pause);
@@ -99,4 +101,5 @@ byId("windows").append(...WINDOWS.map(([name, text]) => {
 new ResizeObserver(() => draw()).observe(byId("calls"));
 chooseWindow(shownWindow);
 listenForExchanges();
+listenForWhole();
 connect("");

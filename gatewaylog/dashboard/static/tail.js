@@ -11,6 +11,7 @@ const MARKS = { INCOMING_REQUEST: ["▸", "in"], REQUEST_COMPLETE: ["✓", "good
 let paused = false;
 let held = []; // told while paused, newest first
 let number = 0;
+let isWhole = false; // what is shown is of the whole log, and stays
 
 function row(event) {
   const [mark, kind] = MARKS[event.event] ?? ["?", ""];
@@ -42,12 +43,13 @@ function body() {
 }
 
 export function showEvents(told) {
+  if (isWhole) return;
   if (told.first) {
     held = [];
     byId("tail").replaceChildren();
     if (!told.events.length) {
       byId("tail").replaceChildren(element("p", { class: "empty" },
-        "Nothing yet: events show here as they come."));
+        told.empty ?? "Nothing yet: events show here as they come."));
       return;
     }
   }
@@ -67,14 +69,31 @@ export function showEvents(told) {
 }
 
 export function showTable(told) {
-  if (paused && !told.first) return;
+  if (isWhole || (paused && !told.first)) return;
+  fill(told);
+  byId("tail-told").textContent =
+    `of the last ${count(told.over)} lines, kept fresh${told.more ? "; the first rows" : ""}`;
+}
+
+function fill(told) {
   const rows = told.rows.map((values) => element("tr", {}, ...values.map((value, at) =>
     element("td", { class: typeof value === "number" && told.columns[at] !== "_time" ? "right" : "" },
       told.columns[at] === "_time" && typeof value === "number" ? clock(value)
         : Array.isArray(value) ? value.join("\n") : value ?? ""))));
   replaced(byId("tail"), table(told.columns.map((name) => [name]), rows, "No rows."));
-  byId("tail-told").textContent =
-    `of the last ${count(told.over)} lines, kept fresh${told.more ? "; the first rows" : ""}`;
+}
+
+// What a search of the whole log gave; it stays until the next search.
+export function showWhole(told) {
+  isWhole = false;
+  if (told.events) showEvents({ ...told, first: true, empty: "The log holds no such event." });
+  else fill(told);
+  isWhole = true;
+  const shown = (told.events ?? told.rows).length;
+  const parts = [`of the whole log, read in ${told.seconds.toFixed(1)} s`];
+  if (told.more || (told.events && shown === MOST)) parts.push(`the first ${count(shown)} rows`);
+  if (told.unread) parts.push(`${count(told.unread)} lines not read`);
+  byId("tail-told").textContent = parts.join("; ");
 }
 
 export function showRefused(told) {
@@ -87,6 +106,7 @@ export function showRefused(told) {
 }
 
 export function cleared() {
+  isWhole = false;
   byId("refused").hidden = true;
   byId("query").removeAttribute("aria-invalid");
   byId("tail-told").textContent = "";
