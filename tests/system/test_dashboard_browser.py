@@ -325,3 +325,50 @@ def test_a_log_that_is_rotated_cut_or_taken_away_is_followed(browser: Browser, l
         expect(state).to_contain_text("10 lines")
         expect(watched.page.locator("#tail")).to_contain_text("/shop/12")
         assert watched.tripped() == []
+
+
+def test_a_query_over_the_whole_log_finds_what_the_last_lines_lack(
+    browser: Browser, tmp_path: Path
+) -> None:
+    first = encoded(error(None, error_source="main", api=None, request_in_url=hostile.PAYLOADS[1]))
+    rest = (encoded(incoming(number), number / 100) for number in range(1, 6000))
+    log = write(tmp_path / "api.log", first + b"".join(rest))
+    with dashboard(log) as address, opened(browser, address) as watched:
+        page = watched.page
+        told, tail = page.locator("#tail-told"), page.locator("#tail")
+        expect(page.locator("#query-told")).to_contain_text("the last 20,000 lines")
+        ask(page, "ERROR")
+        expect(tail).to_contain_text("Nothing yet")  # 5,000 lines are held at the start
+        page.click("#whole")
+        expect(told).to_contain_text("of the whole log")
+        expect(tail.locator("[data-exchange]")).to_have_count(1)
+        expect(tail).to_contain_text("<img src=x onerror=window.ran.push('img')>")
+        page.fill("#query", "* | stats count by Event | sort Event")
+        page.click("#whole")
+        expect(tail.locator("tbody")).to_contain_text("INCOMING_REQUEST5999")
+        with log.open("ab") as file:
+            file.write(encoded(error(1, error_message="later"), 99))
+        expect(page.locator("#state")).to_contain_text("6,001 lines")
+        expect(tail.locator("tbody")).to_contain_text("INCOMING_REQUEST5999")  # it stays
+        page.fill("#query", "* | stats cuont")
+        page.click("#whole")
+        expect(page.locator("#refused")).to_contain_text("^^^^^")
+        ask(page, "ERROR")
+        expect(tail).to_contain_text("later")
+        assert watched.tripped() == []
+
+
+def test_a_search_of_the_whole_log_is_stopped_by_its_button(
+    browser: Browser, tmp_path: Path
+) -> None:
+    lines = (encoded(incoming(number), number / 1000) for number in range(150_000))
+    log = write(tmp_path / "api.log", b"".join(lines))
+    with dashboard(log) as address, opened(browser, address) as watched:
+        page = watched.page
+        page.fill("#query", "* | sort MessageID | dedup MessageID | head 5")
+        page.click("#whole")
+        expect(page.locator("#whole-told")).to_contain_text("searching the whole log")
+        page.click("#whole")
+        expect(page.locator("#whole-told")).to_have_text("stopped")
+        expect(page.locator("#whole")).to_have_text("Search the whole log")
+        assert watched.tripped() == []
