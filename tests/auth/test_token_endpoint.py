@@ -7,6 +7,7 @@ import contextlib
 import json
 import sqlite3
 import time
+from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -143,6 +144,7 @@ async def test_introspection_tells_of_live_tokens_alone(tmp_path: Path) -> None:
             assert (await oauth.introspect_token(url, token=gone)).json() == {"active": False}
 
 
+RIGHT = b"Authorization: Basic " + b64encode(b"mobile-client:" + SECRET.encode())
 ODD = [
     (b"token", b"", b"", 401, "invalid_client"),
     (b"token", MOBILE[1:], b"", 400, "invalid_request"),
@@ -157,6 +159,7 @@ ODD = [
     (b"token", GRANT + b"&x=\xff" + MOBILE, b"", 400, "invalid_request"),
     (b"token", b"&".join([b"x%d=" % n for n in range(200)]), b"", 400, "invalid_request"),
     (b"token", GRANT + MOBILE, b"Authorization: Basic eDp4", 400, "invalid_request"),
+    (b"token", GRANT + MOBILE, RIGHT, 400, "invalid_request"),  # twice the same is twice
     (b"token", GRANT + b"&client_id=y", b"Authorization: Basic eDp4", 400, "invalid_request"),
     (b"token", GRANT, b"Authorization: Basic eDp4", 401, "invalid_client"),
     (b"token", GRANT, b"Authorization: Basic !!!", 401, "invalid_client"),
