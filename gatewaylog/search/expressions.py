@@ -24,6 +24,7 @@ _KEYWORD = re.compile(r"(?:AND|OR|XOR|NOT|LIKE|IN)(?![A-Za-z0-9_])")
 _SMALL = re.compile(r"(?:and|or|xor|not|like|in)(?![A-Za-z0-9_])", re.IGNORECASE)
 _NOT = re.compile(r"(?:not|and|or|xor)(?![A-Za-z0-9_(])", re.IGNORECASE)
 _COMPARISON = re.compile(r"==|!=|<=|>=|=|<|>")
+_UNEQUAL = re.compile(r"<>")
 _LIKE = re.compile(r"LIKE(?![A-Za-z0-9_])")
 _IN = re.compile(r"IN(?=\s*\()")
 _SUM = re.compile(r"[+.-]")
@@ -137,6 +138,8 @@ def _not(scan: Scanner) -> Expression:
 
 def _comparison(scan: Scanner) -> Expression:
     left = _sum(scan)
+    if unequal := scan.take(_UNEQUAL):
+        scan.fail("<> is no comparison", unequal, ["!="])
     sign = scan.take(_COMPARISON) or scan.take(_LIKE)
     if sign:
         right = _sum(scan)

@@ -71,7 +71,8 @@ class Function:
         count = len(call.arguments)
         odd = call.function == "case" and count % 2
         if not self.fewest <= count <= self.most or odd:
-            scan.fail(f"{call.function} does not take {count} arguments", call.place, [self.shape])
+            given = "1 argument" if count == 1 else f"{count} arguments"
+            scan.fail(f"{call.function} does not take {given}", call.place, [self.shape])
         for at, part in enumerate(call.arguments):
             kind = kind_of(part)
             wanted = self.conditions(at, count)

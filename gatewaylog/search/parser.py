@@ -93,7 +93,7 @@ def _commands(scan: Scanner) -> Iterator[Command]:
             return
         if count == _MOST:
             scan.fail(f"{_MOST} commands are known at most")
-        name = scan.name("a command")
+        name = scan.word_or_quoted("a command")
         parse_command = COMMANDS.get(name.text.lower())
         if parse_command is None:
             scan.fail(f"the command {name.text} is not known", name, sorted(COMMANDS))

@@ -200,6 +200,8 @@ def _without_times(text: str, search: Search) -> tuple[Search, dict[str, Match]]
     rest: list[Search] = []
     for part in parts:
         if isinstance(part, Match) and part.name in {"earliest", "latest"} and part.operator == "=":
+            if part.name in times:
+                raise _error(text, part, f"{part.name}= stands twice")
             times[part.name] = part
         else:
             rest.append(part)

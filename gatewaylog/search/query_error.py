@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import TYPE_CHECKING
 
 from gatewaylog.exceptions import GatewaylogError
@@ -30,13 +31,28 @@ class QueryError(GatewaylogError):
 
     def __str__(self) -> str:
         start = self.query.rfind("\n", 0, self.position) + 1
-        line = _printable(self.query[start:].split("\n", 1)[0])
+        line = self.query[start:].split("\n", 1)[0]
         column = self.position - start
-        carets = "^" * max(1, min(self.length, len(line) - column))
-        shown = f"{line}\n{' ' * column}{carets}\n{_printable(self.message)}"
+        before = " " * _cells(line[:column])
+        carets = "^" * max(1, _cells(line[column : column + self.length]))
+        shown = f"{_printable(line)}\n{before}{carets}\n{_printable(self.message)}"
         return f"{shown}\nknown: {', '.join(self.known)}" if self.known else shown
 
 
 def _printable(text: str) -> str:
-    """Return `text` with one column for each character, and none that moves the cursor."""
+    """Return `text` with ? for each character that could move the cursor."""
     return "".join(character if character.isprintable() else "?" for character in text)
+
+
+def _cells(text: str) -> int:
+    """Return how many cells of a terminal `text` takes as it is shown: wide characters two
+    (Unicode's UAX #11), marks that are put on the one before none.
+    """
+    return sum(map(_width, _printable(text)))
+
+
+def _width(character: str) -> int:
+    # Vowels and final consonants of Hangul are put together with the one before, too.
+    if unicodedata.category(character) in {"Mn", "Me"} or "\u1160" <= character <= "\u11ff":
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1

@@ -19,6 +19,8 @@ _NAME = re.compile(r'[^\s|,()"=<>!\[\]`]+')
 _WORD = re.compile(r'[^\s|,()"]+|.', re.DOTALL)
 _TRUE = frozenset({"true", "t", "1", "yes", "y"})
 _FALSE = frozenset({"false", "f", "0", "no", "n"})
+_SINGLE = re.compile(r"'[^']*'?")
+_WORDS = frozenset({"by", "as"})  # of the language
 _DEEPEST = 60
 
 
@@ -38,6 +40,7 @@ class Scanner:
         self.query = query
         self.at = 0
         self._depth = 0
+        self._options: set[str] = set()  # of this command, as far as it is read
 
     def fail(self, message: str, token: Token | None = None, known: Iterable[str] = ()) -> NoReturn:
         """Raise QueryError at `token`, or at the word that comes next."""
@@ -110,12 +113,31 @@ class Scanner:
 
     def text(self) -> Token:
         """Read a text, in quotation marks or bare."""
+        self.no_single_quotes()
         return self.quoted() or self.take(_BARE) or self.fail("a value is missing here")
+
+    def no_single_quotes(self) -> None:
+        """Fail if a single quotation mark comes next, which would be part of a text."""
+        if found := self.peek(_SINGLE):
+            place = Token(found[0], found.start(), found.end())
+            inside = found[0].strip("'") or "…"
+            self.fail("texts stand in double quotation marks here", place, [f'"{inside}"'])
+
+    def word_or_quoted(self, what: str) -> Token:
+        """Read a word, in quotation marks or bare; `what` it is."""
+        token = self.quoted() or self.take(_NAME) or self.fail(f"{what} is missing here")
+        return token if token.text else self.fail("a name can't be empty", token)
 
     def name(self, what: str = "a field") -> Token:
         """Read a field's name, in quotation marks or bare."""
-        token = self.quoted() or self.take(_NAME) or self.fail(f"{what} is missing here")
-        return token if token.text else self.fail("a name can't be empty", token)
+        self.no_single_quotes()
+        token = self.word_or_quoted(what)
+        if not token.quoted and token.text.lower() in _WORDS:
+            message = f"{token.text.upper()} is a word of the language; a field is missing here"
+            self.fail(message, token, [f'"{token.text}" for the field'])
+        if not token.quoted and token.text.startswith("-"):
+            self.fail("a field is missing here: none begins with -", token, [f'"{token.text}"'])
+        return token
 
     def plain_name(self) -> Token:
         """Read a field's name that holds no wildcard."""
@@ -147,8 +169,15 @@ class Scanner:
         if name.text not in known:
             names = [f"{option}=" for option in sorted(known)]
             self.fail(f"the option {token.text} is not known here", token, names)
+        if name.text in self._options:
+            self.fail(f"the option {token.text} stands twice", token)
+        self._options.add(name.text)
         self.take(_OPTION)
         return name, self.text()
+
+    def forget_option(self, name: str) -> None:
+        """Let an option stand once more in this command."""
+        self._options.discard(name)
 
     def truth(self, token: Token) -> bool:
         """Return what `token` says: true or false."""
@@ -178,4 +207,6 @@ class Scanner:
     def end_command(self) -> None:
         """Fail if the command does not end here."""
         if not self.done():
-            self.fail("this is more than the command takes")
+            stray = self.query[self.at] == ")"
+            self.fail("no bracket is open here" if stray else "this is more than the command takes")
+        self._options.clear()

@@ -9,16 +9,22 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from gatewaylog.events import LAYOUTS
+from gatewaylog.search.scanner import Token
 from gatewaylog.search.tree import All, Any, Match, Not, OneOf, Words
 
 if TYPE_CHECKING:
-    from gatewaylog.search.scanner import Scanner, Token
+    from gatewaylog.search.scanner import Scanner
     from gatewaylog.search.tree import Search
 
 _FIELD = re.compile(r"[A-Za-z_*][A-Za-z0-9_.:{}@*-]*(?=\s*(?:[<>]|!=|=))")
 _LISTED = re.compile(r"[A-Za-z_*][A-Za-z0-9_.:{}@*-]*(?=\s+IN\s*\()")
 _OPERATOR = re.compile(r"!=|<=|>=|==|=|<|>")
+_SIGNS = re.compile(r"[<>=!]+")
 _IN = re.compile(r"IN(?=\s*\()")
+_SMALL_IN = re.compile(r"[A-Za-z_*][A-Za-z0-9_.:{}@*-]*\s+(in|In|iN)\s*\(")
+_INDEXED = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)::")
+_FIELDS = frozenset(field.key for layout in LAYOUTS for field in layout.fields)
 _WORD = re.compile(r'[^\s|()"\[\]`]+')
 _BOUNDED = re.compile(r'(NOT|OR|AND)(?=[\s()"]|\Z)')
 _DIRECTIVE = re.compile(r"(?:TERM|CASE|PREFIX)\s*\(")
@@ -97,12 +103,24 @@ def _compared(scan: Scanner, name: Token) -> Search:
     operator = scan.take(_OPERATOR)
     if operator is None or scan.done() or scan.query[scan.at] in "()":
         return scan.fail("a value is missing here", operator)
+    _no_other_sign(scan, operator)
+    scan.no_single_quotes()
     value = scan.quoted() or scan.take(_WORD) or scan.fail("a value is missing here")
     sign = "=" if operator.text == "==" else operator.text
     return Match(name.text, sign, value.text, name._replace(end=value.end))
 
 
+def _no_other_sign(scan: Scanner, operator: Token) -> None:
+    """Fail where a comparison goes on as none does: the rest would be taken for the value."""
+    if more := scan.peek(_SIGNS):
+        place = Token(scan.query[operator.start : more.end()], operator.start, more.end())
+        known = ["!="] if place.text in {"<>", "=!", "!=="} else ["=", "!=", "<", "<=", ">", ">="]
+        scan.fail(f"{place.text} is no comparison", place, known)
+
+
 def _listed(scan: Scanner) -> Search | None:
+    if small := scan.peek(_SMALL_IN):
+        scan.fail("operators are in upper case", Token(small[1], *small.span(1)), ["IN"])
     name = scan.take(_LISTED)
     if name is None:
         return None
@@ -128,11 +146,16 @@ def _known(scan: Scanner, name: Token) -> None:
 def _bare(scan: Scanner) -> Search:
     if directive := scan.take(_DIRECTIVE):
         scan.fail(f"{directive.text[:4].strip()}( is not known here", directive, _FORMS)
+    scan.no_single_quotes()
     word = scan.take(_WORD)
     if word is None:
         return scan.fail(_stray(scan), known=_FORMS)
     if word.text in {"AND", "OR"}:
         scan.fail(f"{word.text} needs a term on both sides", word)
+    indexed = _INDEXED.match(word.text)
+    if indexed and indexed[1] in _FIELDS | {"host", "source", "sourcetype"}:
+        known = [f"{indexed[1]}={word.text[indexed.end() :]}"]
+        scan.fail(f"{indexed[0]} is Splunk's own and not known here", word, known)
     if _OPERATOR.match(word.text):
         scan.fail("a field is missing before this", word, _FORMS)
     return Words(word.text, word)

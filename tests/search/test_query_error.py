@@ -44,7 +44,43 @@ def test_control_characters_of_a_query_reach_no_terminal() -> None:
     ("query", "place", "message"),
     [
         ("(a OR b", "(", "this bracket is not closed"),
-        ("a)", ")", "this is more than the command takes"),
+        ("a)", ")", "no bracket is open here"),
+        ("a | where (x=1))", ")", "no bracket is open here"),
+        ("StatusCode<>200", "<>", "<> is no comparison"),
+        ("StatusCode=<200", "=<", "=< is no comparison"),
+        ("StatusCode > > 200", "> >", "> > is no comparison"),
+        ("API=!x", "=!", "=! is no comparison"),
+        ("API===x", "===", "=== is no comparison"),
+        ("a | where StatusCode<>200", "<>", "<> is no comparison"),
+        ("API='x y'", "'x y'", "texts stand in double quotation marks here"),
+        ("'x y'", "'x y'", "texts stand in double quotation marks here"),
+        ("API IN ('x', y)", "'x'", "texts stand in double quotation marks here"),
+        ("API in (x, y)", "in", "operators are in upper case"),
+        ("API::x", "API::x", "API:: is Splunk's own and not known here"),
+        ("earliest=-1h latest=now earliest=-2h", "earliest=-2h", "earliest= stands twice"),
+        ("a | table 'x y'", "'x y'", "texts stand in double quotation marks here"),
+        ("a | stats count by 'x y'", "'x y'", "texts stand in double quotation marks here"),
+        ("a | rename x AS 'y z'", "'y z'", "texts stand in double quotation marks here"),
+        ("a | fillnull value='x y'", "'x y'", "texts stand in double quotation marks here"),
+        ("a | stats Count by API BY x", "BY", "BY is a word of the language"),
+        ("a | stats count by by", "by", "BY is a word of the language"),
+        ("a | chart count by API by x", "by", "BY is a word of the language"),
+        ("a | top API BY x BY y", "BY", "BY is a word of the language"),
+        ("a | table API AS x", "AS", "AS is a word of the language"),
+        ("a | dedup by API", "by", "BY is a word of the language"),
+        ("a | top -1 API", "-1", "a whole number is needed here"),
+        ("a | rare -1 API", "-1", "a whole number is needed here"),
+        ("a | dedup -1 API", "-1", "a whole number is needed here"),
+        ("a | top 3, API", ",", "a field is missing here"),
+        ("a | top 3| head", "", "a field is missing here"),
+        ("a | table -API", "-API", "a field is missing here: none begins with -"),
+        ("a | head 5 10", "10", "the number stands twice"),
+        ("a | head 5 limit=10", "limit", "the number stands twice"),
+        ("a | timechart span=1h count span=2h", "span", "the option span stands twice"),
+        ("a | chart count by x span=1 span=2", "span", "the option span stands twice"),
+        ("a | sort API asc", "asc", "the direction is a sign before the field"),
+        ("a | sort API desc, x", "desc", "the direction is a sign before the field"),
+        ("a | eval x=if(1)", "if", "if does not take 1 argument"),
         ('"abc', '"', "this quotation mark is not closed"),
         ("NOT", "NOT", "NOT needs a term after it"),
         ("a OR", "OR", "OR needs a term on both sides"),
@@ -68,7 +104,7 @@ def test_control_characters_of_a_query_reach_no_terminal() -> None:
         ("a | where not x=1", "not", "operators are in upper case"),
         ("a | where lenn(x)=1", "lenn", "the function lenn is not known"),
         ("a | where len()=1", "len", "len does not take 0 arguments"),
-        ("a | eval x=case(a=1)", "case", "case does not take 1 arguments"),
+        ("a | eval x=case(a=1)", "case", "case does not take 1 argument"),
         ("a | eval x=if(a, 1, 2)", "if", "argument 1 of if has to be a condition"),
         ('a | where match(x, "(")', '"("', "this is no regular expression"),
         ('a | eval x=strftime(1, "%E")', '"%E"', "%E is not known in a time"),
@@ -112,6 +148,49 @@ def test_what_is_not_known_is_said_with_its_place(query: str, place: str, messag
             query[error.position :].startswith(place.strip())
             or place.strip() in query[max(error.position - 1, 0) : error.position + error.length]
         )
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        'a | top limit=5 x | table "x y", "by", "-x", "\'q"',
+        "a | chart count by x span=1, y span=2",
+        "a | timechart span=1h count | timechart span=1h count",
+        "it's O'Brien fe80::1 API=x'y",
+        'API="<>" OR API="\'x\'" OR API IN ("in", in)',
+        "a | sort -200, x desc",
+        "a | where 'x y'=1 | eval 'x y'=2 | stats count(eval('x y'=2))",
+    ],
+)
+def test_what_looks_like_these_is_taken(query: str) -> None:
+    assert planned(query).query == query
+
+
+@pytest.mark.parametrize(
+    ("before", "cells"),
+    [
+        ("日本語", 6),
+        ("ﾃｽﾄ", 3),  # half as wide
+        ("cafe\u0301", 4),
+        ("\u1112\u1161\u11ab", 2),  # one syllable, of three letters
+        ("😀", 2),
+        ("a\tb", 3),
+        ("a\u200db", 3),  # shown as ?
+        ("\x1b1m", 3),
+        ("\udcff", 1),
+    ],
+)
+def test_the_caret_stands_under_the_word_whatever_is_before_it(before: str, cells: int) -> None:
+    shown = str(refused(f"{before} | statz")).splitlines()
+    assert shown[1] == " " * (cells + len(" | ")) + "^" * len("statz")
+
+
+def test_a_wide_word_has_carets_as_wide() -> None:
+    assert str(refused("* | 日本")).splitlines()[1] == "    ^^^^"
+
+
+def test_one_argument_is_no_arguments() -> None:
+    assert refused("* | eval x=if(1)").message.endswith(" 1 argument")
 
 
 def test_deep_nesting_is_an_error_and_no_crash() -> None:

@@ -199,6 +199,7 @@ def _fields(scan: Scanner, chart: Chart, *, over: bool) -> Chart:
 def _field(scan: Scanner, split: Split) -> tuple[By, Split]:
     """Read a field, and the options behind it."""
     by = By(scan.plain_name().text)
+    scan.forget_option("span")
     while option := scan.option((*SPLIT_OPTIONS, "span")):
         if option[0].text == "span":
             by = replace(by, span=_by_span(scan, by.name, option[1]))

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from gatewaylog.search.tree import Search as Searched
     from gatewaylog.search.values import Record
 
-_COUNT = re.compile(r"[0-9]+(?=[\s|]|\Z)")
+_COUNT = re.compile(r"-?[0-9]+(?=[\s,|]|\Z)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +115,13 @@ def parse_head(scan: Scanner) -> Head:
     given = False
     while not scan.done():
         if option := scan.option(("limit", "null", "keeplast")):
+            if given and option[0].text == "limit":
+                scan.fail("the number stands twice", option[0])
             head = _head_option(scan, head, *option)
             given = given or option[0].text == "limit"
         elif number := scan.take(_COUNT):
+            if given:
+                scan.fail("the number stands twice", number)
             head, given = replace(head, count=scan.count(number)), True
         elif head.condition:
             scan.end_command()

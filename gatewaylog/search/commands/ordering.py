@@ -165,7 +165,11 @@ def _key(scan: Scanner) -> SortKey:
         scan.take_sign("+")
     kind = scan.peek(_KIND)
     if kind is None:
-        return SortKey(scan.plain_name().text, descending)
+        name = scan.plain_name()
+        if not name.quoted and name.text.lower() in {"asc", "desc"}:
+            message = "the direction is a sign before the field, or desc at the end for all"
+            scan.fail(message, name, ["-field", "+field"])
+        return SortKey(name.text, descending)
     scan.take(_KIND)
     name = scan.plain_name()
     scan.expect(")")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Counts: TypeAlias = dict[tuple[str, ...], Counter[tuple[str, ...]]]
 
-_COUNT = re.compile(r"[0-9]+(?=\s|\Z)")
+_COUNT = re.compile(r"-?[0-9]+(?=[\s,|]|\Z)")
 _OPTIONS = (
     *("limit", "countfield", "percentfield", "showcount", "showperc", "useother", "otherstr"),
 )
