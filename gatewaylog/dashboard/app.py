@@ -13,7 +13,6 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from gatewaylog.dashboard import answers
-from gatewaylog.dashboard.board import Board
 from gatewaylog.dashboard.guard import Guard
 from gatewaylog.exceptions import ReaderError
 
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from gatewaylog.dashboard.logs import Logs
+    from gatewaylog.dashboard.board import Board
 
 _STATIC = Path(__file__).parent / "static"
 _LONGEST_QUERY = 4000  # characters
@@ -76,9 +75,8 @@ class _Pages:
         return JSONResponse({"exchanges": [answers.exchange(one) for one in found]})
 
 
-def application(logs: Logs, *, host: str, token: str | None) -> Starlette:
+def application(board: Board, *, host: str, token: str | None) -> Starlette:
     """Return the ASGI application for a listener on `host`."""
-    board = Board(logs)
     pages = _Pages(board)
 
     @contextlib.asynccontextmanager

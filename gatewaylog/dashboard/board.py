@@ -39,6 +39,7 @@ class Board:
         self.version = 0  # of the figures
         self._logs = logs
         self._whole = WholeLog(logs)
+        self._ending = asyncio.Event()
         self._finding = asyncio.Semaphore(1)  # each reads the whole log
 
     @contextlib.contextmanager
@@ -72,11 +73,16 @@ class Board:
             found = await asyncio.to_thread(find_exchanges, identity, self._logs.all)
         return found[:_MOST_FOUND]
 
+    def end(self) -> None:
+        """Let all streams and searches end."""
+        self._ending.set()
+        self._whole.end()
+
     async def stream(self, query: str) -> AsyncGenerator[str, None]:
-        """Yield server-sent events for ever: figures, and what the query finds."""
+        """Yield server-sent events until `end`: figures, and what the query finds."""
         search = _Search(query, self.recent)
         version, spoken = 0, time.monotonic()
-        while True:
+        while not self._ending.is_set():
             sent = [told async for told in search.told()]
             if version != self.version:
                 version = self.version
@@ -87,7 +93,8 @@ class Board:
             elif time.monotonic() > spoken + _HEARTBEAT:
                 spoken = time.monotonic()
                 yield ": still here\n\n"
-            await asyncio.sleep(_EVERY)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ending.wait(), _EVERY)
 
     async def whole(self, query: str) -> AsyncGenerator[str, None]:
         """Yield server-sent events of a search of the whole log, the last one its answer."""

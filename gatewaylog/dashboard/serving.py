@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import uvicorn
 
 from gatewaylog.dashboard.app import application
+from gatewaylog.dashboard.board import Board
 from gatewaylog.dashboard.guard import is_local
 from gatewaylog.notices import notice
 
 if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
     from gatewaylog.dashboard.logs import Logs
 
 _GRACE = 1  # seconds that open streams have at the end
@@ -35,15 +38,33 @@ def serve(logs: Logs, address: Address) -> None:
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     with socket.create_server((address.host, address.port), family=family) as listener:
         token = None if is_local(address.host) else secrets.token_urlsafe(24)
-        app = application(logs, host=address.host, token=token)
-        config = uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            ws="none",
-            timeout_graceful_shutdown=_GRACE,
-        )
+        board = Board(logs)
+        server = server_of(board, application(board, host=address.host, token=token))
         behind = "" if token is None else f"?token={token}"
         notice(f"dashboard on http://{address.shown}:{listener.getsockname()[1]}/{behind}")
-        uvicorn.Server(config).run(sockets=[listener])
+        server.run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """Ends the streams before it waits for them: they would go on for ever."""
+
+    def __init__(self, config: uvicorn.Config, board: Board) -> None:
+        super().__init__(config)
+        self._board = board
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._board.end()
+        await super().shutdown(sockets)
+
+
+def server_of(board: Board, app: Starlette) -> uvicorn.Server:
+    """Return the server of an application over `board`."""
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        ws="none",
+        timeout_graceful_shutdown=_GRACE,
+    )
+    return _Server(config, board)

@@ -24,6 +24,7 @@ from gatewaylog.search import QueryError, Together, compile_query, gathering_of,
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
     from multiprocessing.connection import Connection
+    from multiprocessing.process import BaseProcess
 
     from gatewaylog.analytics.parts import Given
     from gatewaylog.dashboard.logs import Logs
@@ -42,6 +43,14 @@ class WholeLog:
     def __init__(self, logs: Logs) -> None:
         self._logs = logs
         self._running = asyncio.Semaphore(1)
+        self._process: BaseProcess | None = None
+        self._ended = False
+
+    def end(self) -> None:
+        """End the search that runs, and begin no other."""
+        self._ended = True
+        if self._process is not None:
+            self._process.kill()
 
     async def told(self, query: str) -> AsyncGenerator[dict[str, object], None]:
         """Yield how far the search is, `read` of 1; at last the answer, `refused` or `failed`.
@@ -51,16 +60,21 @@ class WholeLog:
         if self._running.locked():
             yield {"waiting": True}
         async with self._running:
+            if self._ended:
+                return
             context = multiprocessing.get_context("spawn")
             ours, theirs = context.Pipe(duplex=False)
-            process = context.Process(target=_run, args=(self._logs, query, theirs), daemon=True)
+            asked = (self._logs, query, theirs)
+            process = context.Process(target=_run, args=asked, daemon=True, name="searching")
             process.start()
+            self._process = process
             theirs.close()
             try:
                 async with contextlib.aclosing(_received(ours)) as received:
                     async for told in received:
                         yield told
             finally:
+                self._process = None
                 process.kill()
                 process.join()
                 ours.close()

@@ -115,7 +115,7 @@ async def test_exchanges_are_found_in_memory_and_in_the_file(log: Path) -> None:
 
 
 async def test_the_pages_addresses(log: Path) -> None:
-    app = application(Logs.of([str(log)]), host="127.0.0.1", token=None)
+    app = application(Board(Logs.of([str(log)])), host="127.0.0.1", token=None)
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         page = await client.get("/")
