@@ -13,18 +13,22 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gatewaylog.reader import Source
-    from gatewaylog.search import Gathering
+    from gatewaylog.search import Plan
 
 ENGINE = "duckdb"
 _MISSING = "search: --engine duckdb needs DuckDB: pip install 'gatewaylog[analytics]'"
 
 
-def check_query(gathering: Gathering | None) -> None:
-    """Raise WrongCall where DuckDB can't take a query."""
-    if gathering is None:
-        raise WrongCall(
-            "search: --engine duckdb takes queries that count, whatever the order of events: not"
-            " events or lines themselves; --engine pure takes all"
+def check_query(plan: Plan, *, unread: bool) -> None:
+    """Raise QueryError, or WrongCall for --unread, where DuckDB can't take a query."""
+    from gatewaylog.search import QueryError, hindrance
+
+    if unread:
+        raise WrongCall("search: --unread is not for --engine duckdb; --engine pure takes it")
+    if problem := hindrance(plan):
+        message = f"--engine {ENGINE} takes queries that count: {problem.message}"
+        raise QueryError(
+            problem.query, problem.position, problem.length, message, ["--engine pure takes all"]
         )
 
 

@@ -70,7 +70,7 @@ def run(options: Namespace) -> int:
     sources = logs.sources_asked(options, "search", plan.indexes)
     gathering = None if options.unread else gathering_of(plan)
     if options.engine == caching.ENGINE:
-        caching.check_query(gathering)
+        caching.check_query(plan, unread=options.unread)
         caching.make(sources)
     if gathering is None:
         return _in_order(plan, sources, options)

@@ -6,7 +6,7 @@ rows of lines. Nothing here knows of files or terminals.
 
 from __future__ import annotations
 
-from gatewaylog.search.gathering import Gathering, gathering_of
+from gatewaylog.search.gathering import Gathering, gathering_of, hindrance
 from gatewaylog.search.plan import Plan, Result, compile_query
 from gatewaylog.search.prefilter import Prefilter
 from gatewaylog.search.query_error import QueryError
@@ -24,6 +24,7 @@ __all__ = [
     "Together",
     "compile_query",
     "gathering_of",
+    "hindrance",
     "moment",
     "row_of",
     "row_reader",

@@ -11,17 +11,21 @@ import math
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast, runtime_checkable
 
 from gatewaylog.events import LAYOUTS, SEQ, WRITER
+from gatewaylog.search.commands.chart import Chart
 from gatewaylog.search.commands.computing import Bin, Eval
 from gatewaylog.search.commands.extracting import Rex
 from gatewaylog.search.commands.filtering import Search, Where
 from gatewaylog.search.commands.ordering import Sort
 from gatewaylog.search.commands.shaping import Fields, Fillnull, Rename
+from gatewaylog.search.commands.statistics import Stats
 from gatewaylog.search.commands.timechart import Timechart
 from gatewaylog.search.matching import search_test
 from gatewaylog.search.measuring import measures_of
 from gatewaylog.search.parser import leaves
 from gatewaylog.search.plan import Plan, Result
 from gatewaylog.search.prefilter import without_words
+from gatewaylog.search.query_error import QueryError
+from gatewaylog.search.scanner import Token
 from gatewaylog.search.stream import Command, Needed, Stream
 from gatewaylog.search.together import Together
 from gatewaylog.search.tree import All, Words, fields_searched
@@ -157,20 +161,57 @@ class Gathering:
 
 
 def gathering_of(plan: Plan) -> Gathering | None:
-    """Return how `plan` can be run over parts of a log, None where it can't."""
-    if plan.reads is None or "_raw" in plan.reads:
+    """Return how `plan` can be run over parts of a log, None where it can't: `hindrance`."""
+    at = next((at for at, each in enumerate(plan.commands) if isinstance(each, Gatherer)), None)
+    if at is None or hindrance(plan):
         return None
-    parts = leaves(without_words(plan.first))
-    if any(isinstance(part, Words) or part.name in _DERIVED for part in parts):
+    return Gathering(plan, plan.commands[:at], cast("Gatherer", plan.commands[at]))
+
+
+def hindrance(plan: Plan) -> QueryError | None:
+    """Return why `plan` can't be run over parts of a log, with the place, None where it can."""
+    found = _hindering_command(plan) or _hindering_term(plan)
+    if found is None:
         return None
-    for at, command in enumerate(plan.commands):
+    place, message = found
+    return QueryError(plan.query, place.start, place.end - place.start, message)
+
+
+def _hindering_command(plan: Plan) -> tuple[Token, str] | None:
+    for at, (command, name) in enumerate(zip(plan.commands, plan.names, strict=True)):
         if isinstance(command, Sort) and (at or not command.decides(_needed(plan, at))):
-            return None
+            return name, "this asks for events in an order"
         if isinstance(command, Gatherer):
-            return Gathering(plan, plan.commands[:at], command) if command.divisible else None
+            return None if command.divisible else _hindering_part(command, name)
         if not _is_single(command):
-            return None
+            return name, "this asks for events in an order, or for all of them"
+        if not _is_told(plan.reads) and not _is_told(command.reads(frozenset())):
+            return name, "this asks for the line itself, or for fields that it does not name"
+    return Token("", len(plan.query), len(plan.query)), "a command that counts is missing here"
+
+
+def _hindering_part(command: Gatherer, name: Token) -> tuple[Token, str]:
+    if isinstance(command, (Stats, Chart, Timechart)):
+        for part in command.aggregations:
+            if not part.divisible:
+                return part.place, "this asks for events in an order"
+    return name, "this asks for all events"
+
+
+def _hindering_term(plan: Plan) -> tuple[Token, str] | None:
+    for part in leaves(without_words(plan.first)):
+        if isinstance(part, Words):
+            return part.place, "a word beside fields, under one OR or NOT, asks for the line itself"
+        if part.name in _DERIVED:
+            return part.place, f"{part.name} can't be searched for here"
+    if not _is_told(plan.reads):
+        return Token("", len(plan.query), len(plan.query)), "this asks for the line itself"
     return None
+
+
+def _is_told(needed: Needed) -> bool:
+    """Tell whether fields are needed whose names are known, and not the line itself."""
+    return needed is not None and "_raw" not in needed
 
 
 def _needed(plan: Plan, at: int) -> Needed:

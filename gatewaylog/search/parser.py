@@ -36,6 +36,7 @@ from gatewaylog.search.tree import All, Any, Match, Not, OneOf, Words
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from gatewaylog.search.scanner import Token
     from gatewaylog.search.stream import Command
     from gatewaylog.search.tree import Search as Searched
 
@@ -65,11 +66,14 @@ _MOST = 60
 _ONLY_FIRST = frozenset({"index", "earliest", "latest"})
 
 
-def parse(query: str) -> tuple[Searched, tuple[Command, ...]]:
-    """Return the search that `query` begins with, and the commands behind it. Raises QueryError."""
+def parse(query: str) -> tuple[Searched, tuple[Command, ...], tuple[Token, ...]]:
+    """Return the search that `query` begins with, the commands behind it, and the name of each as
+    it stands there. Raises QueryError.
+    """
     scan = Scanner(query)
     try:
-        return _first_search(scan), tuple(_commands(scan))
+        search, found = _first_search(scan), list(_commands(scan))
+        return search, tuple(command for command, _ in found), tuple(name for _, name in found)
     except RecursionError:
         raise QueryError(query, 0, len(query), "nested too deep") from None
 
@@ -86,7 +90,7 @@ def _first_search(scan: Scanner) -> Searched:
     return search
 
 
-def _commands(scan: Scanner) -> Iterator[Command]:
+def _commands(scan: Scanner) -> Iterator[tuple[Command, Token]]:
     lines = True
     for count in range(_MOST + 1):
         if not scan.take_sign("|"):
@@ -102,7 +106,7 @@ def _commands(scan: Scanner) -> Iterator[Command]:
         if isinstance(command, Search):
             _check_later(scan, command.search, lines=lines)
         lines = lines and _keeps_lines(command)
-        yield command
+        yield command, name
 
 
 def _keeps_lines(command: Command) -> bool:

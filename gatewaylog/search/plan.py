@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
     from datetime import tzinfo
 
+    from gatewaylog.search.scanner import Token
     from gatewaylog.search.values import Record
 
 _DERIVED = frozenset({"_time", "_raw"})
@@ -46,7 +47,7 @@ class Plan:
     `indexes` are the names asked for, `unknown_indexes` those of them that were not given. Rows are
     wanted newest first, later lines first where times are the same; `reads` are the fields they
     need, None for all, and `prefilter` refuses lines that can't match. `first` is the search,
-    `commands` what follows; other engines translate these.
+    `commands` what follows, whose `names` stand in the query; other engines translate these.
     """
 
     setting: Setting
@@ -54,6 +55,7 @@ class Plan:
     commands: tuple[Command, ...]
     prefilter: Prefilter
     reads: Needed
+    names: tuple[Token, ...] = ()
     indexes: tuple[str, ...] = ()
     unknown_indexes: tuple[str, ...] = ()
 
@@ -148,7 +150,7 @@ def compile_query(
     `latest=` itself; moments are seconds since the epoch. `zone` is local time's, None the
     system's. `indexes` are the names that are known, None: not checked.
     """
-    search, commands = parse(text)
+    search, commands, names = parse(text)
     search, times = _without_times(text, search)
     bounds = {name: timespan_of(text, part, now, zone) for name, part in times.items()}
     setting = Setting(
@@ -165,6 +167,7 @@ def compile_query(
         setting=setting,
         first=first,
         commands=commands,
+        names=names,
         prefilter=prefilter_of(first),
         reads=None if reads is None else reads | (fields_searched(first) - _DERIVED),
         indexes=asked,

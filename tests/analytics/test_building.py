@@ -108,20 +108,38 @@ def test_duckdb_can_be_asked_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "options"),
+    ("query", "place"),
     [
-        ("*", ()),
-        ("* | head 5", ()),
-        (COUNT, ("--unread",)),
+        ("*", ""),
+        ("* | head 5 | stats count", "head"),
+        ("* | stats count, list(API)", "list(API)"),
+        ("_time>0 | stats count", "_time>0"),
+        ("* | fillnull value=x | stats count by API", "fillnull"),
+        ("(GET OR API=a) | stats count", "GET"),
+        ('* | rex "(?<x>.)" | stats count by x', "rex"),
+        ("* | rename A* AS B* | stats count by B", "rename"),
+        ("* | sort 3 -DurationMs | table API", "sort"),
+        ("* | chart count by _time", "chart"),
+        ("* | stats count by _raw", ""),
     ],
 )
-def test_what_duckdb_can_t_take_is_one_line(
-    tmp_path: Path, query: str, options: tuple[str, ...]
+def test_what_duckdb_can_t_take_is_shown_with_its_place(
+    tmp_path: Path, query: str, place: str
 ) -> None:
     path = big(tmp_path / "api.log", 1000)
-    done = gatewaylog("search", query, str(path), "--engine", "duckdb", *options)
+    done = gatewaylog("search", query, str(path), "--engine", "duckdb")
     assert done.returncode == 2
-    assert "--engine duckdb takes queries that count" in said_once(done)
+    shown, carets, message, known = done.stderr.splitlines()
+    assert (shown, known) == (query, "known: --engine pure takes all")
+    assert message.startswith("--engine duckdb takes queries that count: ")
+    assert carets == " " * (query.index(place) if place else len(query)) + "^" * (len(place) or 1)
+
+
+def test_what_duckdb_can_t_show_is_one_line(tmp_path: Path) -> None:
+    path = big(tmp_path / "api.log", 1000)
+    done = gatewaylog("search", COUNT, str(path), "--engine", "duckdb", "--unread")
+    assert done.returncode == 2
+    assert "--unread is not for --engine duckdb" in said_once(done)
 
 
 def test_duckdb_takes_no_standard_input(tmp_path: Path) -> None:
