@@ -52,6 +52,20 @@ AGGREGATORS = (
 )
 FIELDS = sorted({field.key for layout in LAYOUTS for field in layout.fields} | {"Event"})
 
+_SPLIT = ("limit", "useother", "usenull", "otherstr", "nullstr")
+OPTIONS = {
+    "bin": ("span", "bins"),
+    "bucket": ("span", "bins"),
+    "chart": (*_SPLIT, "span"),
+    "fillnull": ("value",),
+    "head": ("limit", "null", "keeplast"),
+    "rare": ("limit", "countfield", "percentfield", "showcount", "showperc"),
+    "rex": ("field", "max_match", "mode"),
+    "timechart": (*_SPLIT, "span", "bins"),
+    "top": ("limit", "countfield", "percentfield", "showcount", "showperc", "useother"),
+    "transaction": ("maxspan", "startswith", "endswith", "keepevicted"),
+}
+
 _VALUES = {
     "Event": [layout.name for layout in LAYOUTS],
     "ErrorSource": [MAIN, AUTH, FAULT],
@@ -59,7 +73,10 @@ _VALUES = {
         *("complete", "client_abort", "upstream_abort", "timeout", "shutdown", "app_exception"),
     ],
 }
-_VALUE = re.compile(r'(?:\A|[\s(|])(\w+)\s*!?=\s*"?([^\s"|()]*)\Z')
+_VALUE = re.compile(
+    r'(?:\A|[\s(|])(\w+)\s*(?:!?==?|IN\s*\((?:[^()"]|"[^"]*")*?(?<=[\s,(]))\s*("?)([^\s"|(),]*)\Z'
+)
+_EXPRESSIONS = ("eval", "where")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z|\Z")
 _AFTER_VALUE = re.compile(r'[=<>"*]\s*\Z')
 _SAFE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/@+-]{0,99}")
@@ -73,13 +90,15 @@ _USUAL = ("logs/api-access.log", "api-access.log")
 
 def query_words(text: str, apis: Callable[[], Iterable[str]]) -> list[str]:
     """Return what `text`, the query up to the cursor, may become; `apis` tells names of APIs."""
-    if value := _VALUE.search(text):
+    expression = _command_of(text) in _EXPRESSIONS
+    value = _VALUE.search(text)
+    if value and (value[2] or not expression):  # a bare word of an expression is a field
         known = apis() if value[1] == "API" else _VALUES.get(value[1], ())
-        return _continued(text, value.start(2), known)
+        return _continued(text, value.start(3), known)
     found = _WORD.search(text)
     start = found.start() if found else len(text)
     head = text[:start]
-    if head.count('"') % 2 or _AFTER_VALUE.search(head):
+    if head.count('"') % 2 or (_AFTER_VALUE.search(head) and not expression):
         return []
     return _continued(text, start, _words_behind(head))
 
@@ -89,19 +108,25 @@ def _continued(text: str, start: int, words: Iterable[str]) -> list[str]:
     return [text[:start] + word for word in words if word.startswith(typed)]
 
 
+def _command_of(text: str) -> str:
+    """Return the command that a query's end is of; empty where its name comes next."""
+    *before, command = text.split("|")
+    return next(iter(command.split()), "") if before else "search"
+
+
 def _words_behind(head: str) -> Iterable[str]:
-    *_, command = head.split("|")
-    if "|" in head and not command.strip():
-        return COMMANDS
-    name = command.split(maxsplit=1)[0] if "|" in head else "search"
+    name = _command_of(head)
+    options = [f"{option}=" for option in OPTIONS.get(name, ())]
     match name:
+        case "":
+            return COMMANDS
         case "search":
             return [*(f"{field}=" for field in FIELDS), "AND", "NOT", "OR"]
         case "eval" | "where":
             return [*(f"{function}(" for function in FUNCTIONS), *FIELDS]
         case "stats" | "chart" | "timechart":
-            return [*AGGREGATORS, "by", *FIELDS]
-    return [*FIELDS, "by"]
+            return [*AGGREGATORS, "by", *options, *FIELDS]
+    return [*options, *FIELDS, "by"]
 
 
 def apis_of(words: Iterable[str]) -> list[str]:

@@ -15,6 +15,7 @@ import pytest
 from gatewaylog.cli import query_words
 from gatewaylog.cli.verbs import VERBS
 from gatewaylog.exchange import Outcome
+from gatewaylog.search import QueryError, compile_query
 from gatewaylog.search.commands.aggregations import AGGREGATORS
 from gatewaylog.search.functions import FUNCTIONS
 from gatewaylog.search.parser import COMMANDS
@@ -95,6 +96,9 @@ def test_a_shell_completes_inside_a_query(shell: str, place: Path) -> None:
         line.completes("gatewaylog search 'API=bo", r"API=bo\x07?b--Orders:v2")
         line.completes("gatewaylog search API=bo", r"API=bo\x07?b--Orders:v2")
         line.completes("gatewaylog tail 'NOT Event=I", r"Event=I\x07?NCOMING_REQUEST")
+        line.completes("gatewaylog search 'API!=bo", r"API!=bo\x07?b--Orders:v2")
+        line.completes("gatewaylog search 'API IN (bo", r"API IN \(bo\x07?b--Orders:v2")
+        line.completes("gatewaylog search '* | eval x=isno", r"x=isno\x07?tnull\(")
         line.completes("gatewaylog search '* | timec", r"\| timec\x07?hart")
         line.completes("gatewaylog search '* | eval x=1 | where isnotn", r"isnotn\x07?ull\(")
         line.completes('gatewaylog search "x" --output nd', "--output nd\x07?json")
@@ -173,19 +177,44 @@ def test_what_is_wrong_with_a_configuration_is_not_told_at_the_prompt(
         ("x | top StatusC", ["x | top StatusCode"]),
         ("x | search StatusC", ["x | search StatusCode="]),
         ("ErrorSource=_", ["ErrorSource=_auth_failure_handler_"]),
+        ("x | eval y=str", ["x | eval y=strftime(", "x | eval y=strptime("]),
+        ("x | eval y=len(StatusC", ["x | eval y=len(StatusCode"]),
+        ("x | timechart lim", ["x | timechart limit="]),
+        ("x | timechart limit=", []),
+        ("x | transaction API maxs", ["x | transaction API maxspan="]),
+        ("ErrorSource!=ma", ["ErrorSource!=main"]),
+        ("ErrorSource IN (ma", ["ErrorSource IN (main"]),
+        ('ErrorSource IN ("a b", ma', ['ErrorSource IN ("a b", main']),
+        ("ErrorSource IN (main,fa", ["ErrorSource IN (main,fault"]),
+        ('x | where ErrorSource=="ma', ['x | where ErrorSource=="main']),
+        ("(ErrorSource IN (main)) ma", []),
         ('RequestInURL="Stat', []),
         ("StatusCode=", []),
-        ("| where x>", []),
+        ("x>", []),
+        ("x | where y>StatusC", ["x | where y>StatusCode"]),
     ],
 )
 def test_a_query_goes_on_as_the_language_has_it(text: str, words: list[str]) -> None:
     assert query_words.query_words(text, list) == words
 
 
+def _said_of(query: str) -> str:
+    try:
+        compile_query(query, now=0.0)
+    except QueryError as error:
+        return error.message
+    return ""
+
+
 def test_the_words_are_those_of_the_language() -> None:
     assert set(query_words.COMMANDS) == set(COMMANDS)
     assert set(query_words.FUNCTIONS) == set(FUNCTIONS)
     assert set(query_words.AGGREGATORS) == {*AGGREGATORS, "median", "p95"}
+    for name, options in query_words.OPTIONS.items():
+        begin = "x | chart count by API" if name == "chart" else f"x | {name}"
+        for option in options:  # other faults are those of what follows
+            assert f"option {option} is not known" not in _said_of(f"{begin} {option}=1 API")
+        assert _said_of(f"{begin} nothing=1 API")
     assert set(query_words._VALUES["Outcome"]) == set(get_args(Outcome))
 
 
