@@ -7,7 +7,8 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from gatewaylog.cli.failures import tell
+from gatewaylog.cli import streams, troubles
+from gatewaylog.cli.failures import WRONG, tell
 from gatewaylog.cli.verbs import load, overview, parser_of
 
 if TYPE_CHECKING:
@@ -18,13 +19,16 @@ def run(arguments: Sequence[str]) -> int:
     """Do what the arguments ask for; return the exit status.
 
     0 is done, 1 the answer "no", 2 a wrong call or configuration, told in one line on standard
-    error. Ctrl-C where it is not the usual end gives 130, a fault of gatewaylog's own 70.
+    error, or a file among several that could not be read. Ctrl-C where it is not the usual end
+    gives 130, a fault of gatewaylog's own 70.
     """
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may not know every letter
+    troubles.forget()
     try:
+        streams.settle()
         status = _called(list(arguments))
         print(end="", flush=True)
+        if troubles.any_refused():
+            status = max(status, WRONG)
     except BaseException as error:  # noqa: BLE001 - the one place that turns errors into text
         status = tell(error, verb=arguments[0] if arguments else "")
     _settle_output()

@@ -190,6 +190,4 @@ def _paths(options: Namespace) -> list[str]:
 
 
 def _sources(options: Namespace) -> list[Source]:
-    from gatewaylog.reader import find
-
-    return find(_paths(options), rotated=not options.file)
+    return logs.Named(tuple(_paths(options)), rotated=not options.file).sources()

@@ -66,12 +66,10 @@ class Feed:
         self._follower = opened.enter_context(Follower(growing))
 
     def _found(self, *, waits: bool) -> list[Source]:
-        from gatewaylog.reader import find
-
         found: dict[str, Source] = {}
         for index, named in self._logs.items():
             paths = [path for path in named.paths if not waits or _is_there(path)]
-            for source in find(paths, rotated=named.rotated) if paths else ():
+            for source in named._replace(paths=tuple(paths)).sources() if paths else ():
                 found.setdefault(source.name, source)
                 if index:
                     self.index_of[source.name] = index

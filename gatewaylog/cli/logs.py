@@ -9,8 +9,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from gatewaylog.cli import troubles
 from gatewaylog.cli.verbs import WrongCall
-from gatewaylog.exceptions import ConfigurationError
+from gatewaylog.exceptions import ConfigurationError, ReaderError
 from gatewaylog.notices import notice
 from gatewaylog.reader import find
 
@@ -28,7 +29,11 @@ USUAL = ("logs/api-access.log", "api-access.log")
 def configure(parser: Parser) -> None:
     """Add FILE and --config."""
     parser.add_argument(
-        "file", metavar="FILE", nargs="*", help="logs: files, folders, globs, - (standard input)"
+        "file",
+        metavar="FILE",
+        nargs="*",
+        default=[],  # else it would be said to be required where another argument is missing
+        help="logs: files, folders, globs, - (standard input)",
     )
     parser.add_argument(
         "--config",
@@ -101,26 +106,43 @@ def _expanded(value: object, file: Path, where: str) -> str:
 
 
 class Named(NamedTuple):
-    """Paths of logs as they were given; with `rotated` a file brings those that were rotated."""
+    """Paths of logs as they were given; with `rotated` a file brings those that were rotated.
+
+    `by` is the configuration that names them, where one was given.
+    """
 
     paths: tuple[str, ...]
     rotated: bool = False
+    by: Path | None = None
 
     def sources(self) -> list[Source]:
-        """Find the logs. Raises ReaderError."""
-        return find(self.paths, rotated=self.rotated)
+        """Find the logs; what can't be read of several is said. Raises ReaderError for all."""
+        try:
+            return find(
+                self.paths,
+                rotated=self.rotated,
+                on_refused=troubles.refused,
+                on_damage=troubles.damaged,
+            )
+        except ReaderError as error:
+            if self.by is None:
+                raise
+            where = "relative to this folder, as serve takes it"
+            hint = "" if Path(self.paths[0]).is_absolute() else f" ({where})"
+            raise ReaderError(f"{self.by}: log.path: {error}{hint}") from None
 
 
 def named(options: Namespace, verb: str) -> Named:
     """Return FILE…, else the log of --config with all that were rotated. Raises WrongCall."""
     if options.file:
         return Named(tuple(options.file))
-    path = configured(options).path or next(filter(os.path.exists, USUAL), "")
+    path = (by_file := configured(options).path) or next(filter(os.path.exists, USUAL), "")
     if not path:
         raise WrongCall(f"{verb}: which FILE? There is no gateway.toml here, nor {USUAL[0]}")
     if path == "-":
         raise WrongCall(f"{verb}: which FILE? The gateway's log goes to its standard output")
-    return Named((path,), rotated=True)
+    by = (options.config or CONFIGURATION) if by_file else None
+    return Named((path,), rotated=True, by=by)
 
 
 def sources_of(options: Namespace, verb: str) -> list[Source]:

@@ -12,41 +12,84 @@ from gatewaylog.reader.names import name_of
 from gatewaylog.reader.sources import STANDARD_INPUT, Source, asking, siblings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
 _TRIES = 5  # looks through folders in which files are renamed meanwhile
 
 
 def find(
-    paths: Iterable[str | os.PathLike[str]] | str | os.PathLike[str], *, rotated: bool = False
+    paths: Iterable[str | os.PathLike[str]] | str | os.PathLike[str],
+    *,
+    rotated: bool = False,
+    on_refused: Callable[[ReaderError], object] | None = None,
+    on_damage: Callable[[Source], object] | None = None,
 ) -> list[Source]:
     """Return what `paths` name, oldest first by the time of the first line, each file once.
 
     A path is a file, a folder (those files in it that are logs by their names: `*.log` and the
     like, rotated and compressed ones too; not the folders in it), a glob (`**` goes into folders),
-    or `-`. With `rotated` a file brings those with it that were rotated from it.
+    or `-`. With `rotated` a file brings those with it that were rotated from it. `on_damage` is
+    given each whose compressed data is found to break off, when that is read.
 
-    Raises ReaderError where a path names nothing, or something can't be read.
+    Raises ReaderError where a path names nothing, or something can't be read. `on_refused` is given
+    such errors instead, but for the first where there is nothing else to be read.
     """
     several = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
     given = [os.fspath(path) for path in several]
-    for _ in range(_TRIES - 1):
-        names = _names(given, rotated=rotated)
+    for left in reversed(range(_TRIES)):
+        names, refused = _names(given, rotated=rotated)
         try:
-            return _sources(names)
-        except ReaderError:
-            if all(name in given or os.path.lexists(name) for name in names):
-                raise
-    return _sources(_names(given, rotated=rotated))
+            sources = _sources(names, refused)
+        except ReaderError as error:
+            sources, refused = [], [error]
+        if not (refused and left and _is_any_gone(names, given)):
+            break
+    if refused and (on_refused is None or not sources):
+        _tell(refused[1:], on_refused)
+        raise refused[0]
+    _tell(refused, on_refused)
+    for source in sources:
+        source.on_damage = on_damage
+    return sources
 
 
-def _names(paths: Iterable[str], *, rotated: bool) -> list[str]:
-    names = (name for path in paths for name in _named(path, rotated=rotated))
-    return list(dict.fromkeys(names))
+def _tell(
+    refused: Iterable[ReaderError], on_refused: Callable[[ReaderError], object] | None
+) -> None:
+    if on_refused is not None:
+        for error in refused:
+            on_refused(error)
 
 
-def _sources(names: Iterable[str]) -> list[Source]:
-    sources = _each_once(map(Source, names))
+def _is_any_gone(names: Iterable[str], given: Iterable[str]) -> bool:
+    """Tell whether a file that was found has another name now, so that a new look finds it."""
+    return any(name not in given and not os.path.lexists(name) for name in names)
+
+
+def _names(paths: Iterable[str], *, rotated: bool) -> tuple[list[str], list[ReaderError]]:
+    """Return what the paths name, and why some name nothing."""
+    names: dict[str, None] = {}
+    refused = []
+    for path in paths:
+        try:
+            names |= dict.fromkeys(_named(path, rotated=rotated))
+        except ReaderError as error:
+            refused.append(error)
+    return list(names), refused
+
+
+def _sources(names: Collection[str], refused: list[ReaderError]) -> list[Source]:
+    """Open what can be, oldest first; why others can't be is put into `refused`."""
+    found = []
+    for name in names:
+        try:
+            source = Source(name)
+            if len(names) > 1:
+                _begin(source)  # is read for it, so that what can't be read is known
+            found.append(source)
+        except ReaderError as error:
+            refused.append(error)
+    sources = _each_once(found)
     return sorted(sources, key=_begin) if len(sources) > 1 else sources
 
 
@@ -75,7 +118,8 @@ def _named(path: str, *, rotated: bool) -> Iterator[str]:
             raise ReaderError(f"{path}: no such file")
         yield from (name for name in found if not Path(name).is_dir())
     else:
-        yield from map(str, siblings(Path(path)) if rotated else ())
+        beside = rotated and Path(path).parent.is_dir()
+        yield from map(str, siblings(Path(path)) if beside else ())
         yield path
 
 

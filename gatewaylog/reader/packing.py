@@ -62,6 +62,7 @@ class Frames(io.RawIOBase):
         self, file: io.BufferedReader, begin: Callable[[], _Unpacker], padding: bytes
     ) -> None:
         self.damage = ""
+        self._lines = 0  # that were unpacked
         self._file = file
         self._begin = begin
         self._padding = padding
@@ -93,8 +94,11 @@ class Frames(io.RawIOBase):
         """Have compressed bytes at hand, or find the end."""
         self._packed = self._packed or self._file.read1(_PIECE)
         if not self._packed and self._frame is not None:
-            self.damage = "the compressed data breaks off here"
+            self.damage = f"the compressed data breaks off after {self._told_lines()}"
         return bool(self._packed)
+
+    def _told_lines(self) -> str:
+        return "1 line" if self._lines == 1 else f"{self._lines} lines"
 
     def _unpack(self) -> None:
         if self._frame is None:
@@ -103,10 +107,11 @@ class Frames(io.RawIOBase):
                 return
             self._frame = self._begin()
         try:
-            self._ready = memoryview(self._frame.decompress(self._packed))
+            ready = self._frame.decompress(self._packed)
         except Exception as error:  # noqa: BLE001 - each module has its own
-            self.damage = f"the compressed data is damaged here: {error}"
+            self.damage = f"the compressed data is damaged after {self._told_lines()}: {error}"
             return
-        self._packed = b""
+        self._ready, self._packed = memoryview(ready), b""
+        self._lines += ready.count(b"\n")
         if self._frame.eof:
             self._packed, self._frame = self._frame.unused_data, None

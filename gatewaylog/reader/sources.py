@@ -21,7 +21,7 @@ from gatewaylog.reader.packing import Frames, unpacked
 from gatewaylog.reader.times import first_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 Identity: TypeAlias = tuple[int, int]  # a device and an inode
 STANDARD_INPUT = "-"
@@ -40,6 +40,8 @@ class Source(Numbered):
         self.path = Path(name)
         self.identity: Identity | None = None
         self.damage = ""
+        self.on_damage: Callable[[Source], object] | None = None
+        """Is called whenever the end of compressed data was read and it was found to break off."""
         self.first = 0
         """The byte that blocks of lines begin with."""
         self.stop: int | None = None
@@ -114,6 +116,8 @@ class Source(Numbered):
                     yield kept
             if isinstance(stream.raw, Frames):
                 self.damage = stream.raw.damage
+        if self.damage and self.on_damage is not None:
+            self.on_damage(self)
 
     @contextlib.contextmanager
     def seekable(self) -> Iterator[io.BufferedReader]:
@@ -145,11 +149,15 @@ class Source(Numbered):
             self._spool.seek(0)
             yield self._spool
         elif self._pipe is not None:
-            self._pipe = unpacked(self._pipe, self.name)
+            with asking(self.name):
+                self._pipe = unpacked(self._pipe, self.name)
             yield self._pipe
         else:
-            with self._reopened() as file, unpacked(file, self.name) as stream:
-                yield stream
+            with self._reopened() as file:
+                with asking(self.name):
+                    stream = unpacked(file, self.name)
+                with stream:
+                    yield stream
 
     def _reopened(self) -> io.BufferedReader:
         """Open the file that was found, though it may have been renamed since."""

@@ -262,3 +262,73 @@ def test_a_new_key_is_the_one_whose_digest_is_told(capsys: CaptureFixture[str]) 
 def test_it_runs_as_a_module_and_by_its_name() -> None:
     assert gatewaylog("--version").stdout == f"gatewaylog {package.__version__}\n"
     assert said_once(gatewaylog("nothing")).startswith("gatewaylog: there is no verb 'nothing'")
+
+
+_READING = [
+    ["tail", str(SEED)],
+    ["search", "*", str(SEED)],
+    ["show", "c78c4359", str(SEED)],
+    ["orphans", str(SEED)],
+    ["report", str(SEED)],
+    ["convert", "--to", "json", str(SEED)],
+    ["keys", "new"],
+]
+
+
+def called_by_a_shell(arguments: list[str], closed: str) -> subprocess.CompletedProcess[str]:
+    """Run it with streams that are closed, which subprocess can't."""
+    return subprocess.run(
+        ["/bin/sh", "-c", f'"$@" {closed}', "sh", *COMMAND, *arguments],
+        capture_output=True,
+        text=True,
+        env=environment(),
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("arguments", _READING, ids=lambda words: words[0])
+def test_a_standard_output_that_is_closed_is_one_line(arguments: list[str]) -> None:
+    done = called_by_a_shell(arguments, ">&-")
+    assert done.returncode == 2
+    assert said_once(done) == (
+        "gatewaylog: standard output is closed: there is nowhere to write to"
+    )
+
+
+@pytest.mark.parametrize("arguments", _READING, ids=lambda words: words[0])
+def test_a_verb_that_reads_files_needs_no_standard_input(arguments: list[str]) -> None:
+    if arguments[0] == "keys":
+        return
+    usual, done = called_by_a_shell(arguments, ""), called_by_a_shell(arguments, "<&- 2>&-")
+    assert (done.returncode, done.stdout) == (usual.returncode, usual.stdout)
+    assert done.stdout != "" or arguments[0] == "orphans"
+
+
+def test_a_standard_input_that_is_closed_can_t_be_read() -> None:
+    done = called_by_a_shell(["tail", "-"], "<&-")
+    assert (done.returncode, said_once(done)) == (2, "gatewaylog: -: Bad file descriptor")
+
+
+def test_what_is_told_never_comes_with_the_output() -> None:
+    done = called_by_a_shell(["tail", "-n", "many"], "2>&-")
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+@pytest.mark.parametrize(("verb", "missing"), [("search", "QUERY"), ("show", "ID")])
+def test_only_what_must_be_given_is_said_to_be_missing(
+    verb: str, missing: str, capsys: CaptureFixture[str]
+) -> None:
+    told = Told(capsys, verb)
+    assert told.err == (
+        f"gatewaylog: {verb}: the following arguments are required: {missing}"
+        f" (see gatewaylog {verb} --help)\n"
+    )
+
+
+@pytest.mark.parametrize(("verb", "first"), [("tail", "QUERY"), ("report", "NAME")])
+def test_the_usage_of_a_verb_has_all_that_it_takes(
+    verb: str, first: str, capsys: CaptureFixture[str]
+) -> None:
+    told = Told(capsys, verb, "--help")
+    assert told.out.startswith(f"usage: gatewaylog {verb} [{first}] [FILE ...] [options]\n")
