@@ -12,12 +12,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
+from gatewaylog.cli.output.widths import cut, width_of
 from gatewaylog.cli.terminal import painted, printable
 from gatewaylog.events import IncomingRequest, LogLoss, RequestComplete, RequestError
 from gatewaylog.formats import Unparsed, parse_line
 from gatewaylog.reader.exchanges import Exchange
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gatewaylog.cli.terminal import Colour
     from gatewaylog.events import CallEvent
     from gatewaylog.formats import Line
@@ -35,21 +38,26 @@ class _Cell(NamedTuple):
     colour: Colour | None = None
     right: bool = False
 
-    def shown(self, *, colour: bool) -> str:
-        text = printable(self.text)
+    def shown(self, *, colour: bool, shortened: Callable[[str], str]) -> str:
+        text = shortened(printable(self.text))
         padded = text.rjust(self.width) if self.right else text.ljust(self.width)
         return painted(padded, self.colour if colour else None)
 
 
 class EventLines:
-    """Makes lines readable; counts in `unread` those that can't be."""
+    """Makes lines readable; counts in `unread` those that can't be.
 
-    def __init__(self, *, colour: bool, encoding: str = "utf-8") -> None:
+    Texts that take more than `longest` columns are cut in their middle; 0: none is.
+    """
+
+    def __init__(self, *, colour: bool, encoding: str = "utf-8", longest: int = 0) -> None:
         self.unread = 0
         self._colour = colour
         self._marks = _marks(encoding)
         self._arrow = "→" if self._marks[IncomingRequest][0] == "▸" else "->"
         self._api_width = 0
+        self._longest = longest
+        self._gap = "…" if self._arrow == "→" else "..."
 
     def readable(self, raw: bytes) -> str:
         """Return a log's line, in whatever format it is, as a line for a person."""
@@ -65,7 +73,16 @@ class EventLines:
         return self._joined(self._cells(exchange))
 
     def _joined(self, cells: list[_Cell]) -> str:
-        return " ".join(cell.shown(colour=self._colour) for cell in cells).rstrip()
+        shown = (cell.shown(colour=self._colour, shortened=self.shortened) for cell in cells)
+        return " ".join(shown).rstrip()
+
+    def shortened(self, text: str) -> str:
+        """Return a printable text, without its middle where it is too long."""
+        if not self._longest or width_of(text) <= self._longest:
+            return text
+        room = self._longest - len(self._gap)
+        end = cut(text[::-1], room // 2)[::-1]
+        return cut(text, room - width_of(end)) + self._gap + end
 
     def _unread(self, line: Unparsed) -> list[_Cell]:
         self.unread += 1

@@ -27,9 +27,10 @@ EXAMPLE = """\
   gatewaylog orphans logs/ --grace 5m
   gatewaylog orphans -f
 
-An INCOMING_REQUEST is an orphan when it has no terminal event and is older than
---grace at the newest event read, with -f at present; with -f each is named once,
-when it is so old, and again where it ends late. A terminal event is one when its
+An INCOMING_REQUEST is an orphan when it has no terminal event and is --grace old
+or older at the newest event read, with -f at present; with -f each is named once,
+when it is so old, and again where it ends late. --grace 0s names all, which is
+what a log needs whose writer was killed. A terminal event is one when its
 INCOMING_REQUEST is missing, unless it began before the log. The exit status is 1
 where there are any."""
 
@@ -105,6 +106,8 @@ def run(options: Namespace) -> int:
                 raise
         finally:
             _remark(watch)
+            if not options.follow:
+                _tell_young(watch.young, options.grace)
             unread.tell()
     return 1 if watch.orphans else 0
 
@@ -125,9 +128,9 @@ def _flushed(found: Iterable[Orphan | None]) -> Iterator[Orphan]:
 
 
 def _show(found: Iterator[Orphan], options: Namespace, screen: Screen) -> None:
+    from gatewaylog.cli.line_records import raw_of
     from gatewaylog.cli.output import show
     from gatewaylog.cli.terminal import put_raw
-    from gatewaylog.cli.watched import raw_of
     from gatewaylog.search import Result
 
     if options.output == "raw":
@@ -144,7 +147,7 @@ def _print(found: Iterable[Orphan], screen: Screen) -> None:
     from gatewaylog.cli.event_lines import EventLines
     from gatewaylog.cli.terminal import painted
 
-    lines = EventLines(colour=screen.colour, encoding=screen.encoding)
+    lines = EventLines(colour=screen.colour, encoding=screen.encoding, longest=screen.longest)
     for orphan in found:
         fault = f"{orphan.fault:<{len('no beginning')}}"
         colour: Colour = "green" if orphan.fault == "ended late" else "yellow"
@@ -172,6 +175,17 @@ def _row(orphan: Orphan) -> Record:
     }
     known: Record = {name: text for name, text in cells.items() if text is not None}
     return {"_time": line.time.timestamp(), **known}
+
+
+def _tell_young(count: int, grace: float) -> None:
+    """Say how many requests without an end were not named: in a log that was cut off, its last."""
+    if count == 1:
+        notice(f"1 request without an end is younger than --grace {grace:g}s: --grace 0s names it")
+    elif count:
+        notice(
+            f"{count} requests without an end are younger than --grace {grace:g}s:"
+            " --grace 0s names them"
+        )
 
 
 def _remark(watch: Watch) -> None:

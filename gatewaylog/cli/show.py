@@ -73,14 +73,15 @@ def _show(entries: list[Entry], output: str) -> None:
     from gatewaylog.search import Result
 
     screen = Screen.of_output()
-    exchanges = exchanges_in(entries)
     if output == "table" or (output == "auto" and screen.terminal):
-        _print(exchanges, screen)
+        _print(exchanges_in(entries), screen)
     elif output == "raw":
         for entry in entries:
             put_raw(entry.raw)
     else:
-        rows = (record_of(line) for exchange in exchanges for line in exchange.lines)
+        raws = {id(entry.line): entry.raw for entry in entries}
+        lines = (line for exchange in exchanges_in(entries) for line in exchange.lines)
+        rows = (record_of(raws[id(line)]) for line in lines)
         show(Result(None, rows, "events"), output, verb="show")
 
 

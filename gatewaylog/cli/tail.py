@@ -27,8 +27,9 @@ A line is an exchange: when it ended, ✓ complete or ✗ error, status, duratio
 method, URL → the backend's; of an error code, message and source; client, and an
 id for `gatewaylog show`. ▸ came in and has not ended: with -f that is shown after a
 second. QUERY is the search of `gatewaylog search`, without commands; a word that may
-be a file is one. Without FILE: the log of gateway.toml here with all that were
-rotated from it, else logs/api-access.log or api-access.log. - is standard input."""
+be a file is one, unless no such file is there and one follows it. Without FILE: the
+log of gateway.toml here with all that were rotated from it, else logs/api-access.log
+or api-access.log. - is standard input."""
 
 _Shown = TypeVar("_Shown")
 OUTPUTS = ("auto", "table", "json", "ndjson", "csv", "raw")
@@ -54,6 +55,7 @@ _COLUMNS = (
 
 def configure(parser: Parser) -> None:
     """Add the verb's arguments."""
+    parser.usage = "%(prog)s [QUERY] [FILE ...] [options]"
     logs.configure(parser)
     parser.add_argument(
         "-n", metavar="N", type=_count, help=f"show the last N ({_LAST}; with --since all)"
@@ -95,7 +97,14 @@ def run(options: Namespace) -> int:
     unread = Unread(shown=options.unread)
     with Feed(named, wanted.span, follow=options.follow) as feed:
         wanted.index_of = feed.index_of
-        tailing = Tailing(feed, wanted, last, unread, follow=options.follow)
+        tailing = Tailing(
+            feed,
+            wanted,
+            last,
+            unread,
+            follow=options.follow,
+            raw=output not in {"auto", "raw"},
+        )
         try:
             _show(tailing, output, options)
         except KeyboardInterrupt:
@@ -130,9 +139,14 @@ def _show(tailing: Tailing, output: str, options: Namespace) -> None:
 
 def _print_lines(tailing: Tailing, options: Namespace) -> None:
     from gatewaylog.cli.event_lines import EventLines
-    from gatewaylog.cli.terminal import wants_colour
+    from gatewaylog.cli.output import Screen
 
-    lines = EventLines(colour=wants_colour(refused=options.no_colour), encoding=sys.stdout.encoding)
+    screen = Screen.of_output()
+    lines = EventLines(
+        colour=screen.colour and not options.no_colour,
+        encoding=screen.encoding,
+        longest=screen.longest,
+    )
     for exchange in _flushed(tailing.exchanges()):
         print(lines.exchange(exchange))
 
@@ -145,12 +159,12 @@ def _print_raw(tailing: Tailing) -> None:
 
 
 def _print_records(tailing: Tailing, output: str) -> None:
-    from gatewaylog.cli.line_records import record_of
+    from gatewaylog.cli.line_records import raw_of, record_of
     from gatewaylog.cli.output import show
     from gatewaylog.search import Result
 
     found = _flushed(tailing.exchanges())
-    rows: Iterator[Record] = (record_of(exchange.lines[-1]) for exchange in found)
+    rows: Iterator[Record] = (record_of(raw_of(exchange.lines[-1])) for exchange in found)
     columns = None if output in {"json", "ndjson"} else _COLUMNS
     show(Result(columns, rows, "events" if columns is None else "table"), output, verb="tail")
 

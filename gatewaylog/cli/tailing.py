@@ -6,6 +6,7 @@ import time
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from gatewaylog.cli.line_records import with_raw
 from gatewaylog.formats import Line
 from gatewaylog.reader import Arriving, Exchange, Last, between, find_ends
 
@@ -21,17 +22,26 @@ if TYPE_CHECKING:
 class Tailing:
     """The last `count` (None: all of the span) of what is wanted of a feed, then what comes.
 
-    None stands for a look that found nothing more. Lines that can't be read go to `unread`.
+    None stands for a look that found nothing more. Lines that can't be read go to `unread`. With
+    `raw` the lines of exchanges are kept as they stand in the log too.
     """
 
     def __init__(
-        self, feed: Feed, wanted: Wanted, count: int | None, unread: Unread, *, follow: bool
+        self,
+        feed: Feed,
+        wanted: Wanted,
+        count: int | None,
+        unread: Unread,
+        *,
+        follow: bool,
+        raw: bool = False,
     ) -> None:
         self._feed = feed
         self._wanted = wanted
         self._count = count
         self._unread = unread
         self._follow = follow
+        self._raw = raw
         self._arriving = Arriving()
 
     def entries(self) -> Iterator[Entry | None]:
@@ -73,8 +83,8 @@ class Tailing:
                 yield exchange
 
     def _taken(self, entry: Entry) -> Iterator[Exchange]:
-        line = entry.line
-        if isinstance(line, Line):
+        line = self._line_of(entry)
+        if line is not None:
             yield from self._arriving.take(line, time.monotonic(), wanted=self._wanted(entry))
         else:
             self._unread.take(entry)
@@ -92,11 +102,17 @@ class Tailing:
         wanted = self._wanted(entry)
         if not wanted and not last.is_full:
             return
-        line = entry.line
-        if isinstance(line, Line):
+        line = self._line_of(entry)
+        if line is not None:
             last.take(line, wanted=wanted)
         elif not last.is_full:
             self._unread.take(entry)
+
+    def _line_of(self, entry: Entry) -> Line | None:
+        line = entry.line
+        if not isinstance(line, Line):
+            return None
+        return with_raw(line, entry.raw) if self._raw else line
 
     def _with_ends(self, found: list[Exchange]) -> list[Exchange]:
         """Add the ends that the query did not find, of requests that it did."""
@@ -110,7 +126,7 @@ class Tailing:
         if not begun:
             return found
         sources = between(self._feed.sources(), _earliest(begun.values()))
-        ends = find_ends(begun, sources)
+        ends = {name: self._line_of(entry) for name, entry in find_ends(begun, sources).items()}
         order = {identity: at for at, identity in enumerate(ends)}
         whole = [
             Exchange(

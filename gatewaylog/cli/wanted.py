@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import re
 import time
 from pathlib import Path
@@ -9,16 +10,18 @@ from typing import TYPE_CHECKING
 
 from gatewaylog.cli.span import span_of
 from gatewaylog.cli.verbs import WrongCall
+from gatewaylog.reader.sources import STANDARD_INPUT
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from gatewaylog.cli.span import Span
     from gatewaylog.reader import Entry
     from gatewaylog.search import Plan
 
 _NO_NAME = re.compile(r'[ =<>"|()]')
+_BARE = re.compile(r"[\w-]+")  # what is no path, glob or log by its name
 
 
 class Wanted:
@@ -73,7 +76,8 @@ def wanted_of(options: Namespace) -> Wanted:
     now = time.time()
     span = span_of(options, now)
     first = options.file[0] if options.file else ""
-    if not _is_query(first):
+    if not _is_query(first, options.file[1:]):
+        _check_file(first, options)
         return Wanted(None, span)
     from gatewaylog.cli.span import Span
     from gatewaylog.search import compile_query
@@ -85,6 +89,22 @@ def wanted_of(options: Namespace) -> Wanted:
     return Wanted(plan, Span(plan.earliest, plan.latest))
 
 
-def _is_query(word: str) -> bool:
-    """Tell whether a word can be no file."""
-    return _NO_NAME.search(word) is not None and not Path(word).exists()
+def _is_query(word: str, behind: Sequence[str]) -> bool:
+    """Tell whether a word can be no file, or is none while one that is stands behind it."""
+    if Path(word).exists():
+        return False
+    return _NO_NAME.search(word) is not None or (_is_bare(word) and any(map(_is_log, behind)))
+
+
+def _is_bare(word: str) -> bool:
+    return _BARE.fullmatch(word) is not None and word != STANDARD_INPUT
+
+
+def _is_log(word: str) -> bool:
+    return word == STANDARD_INPUT or Path(word).exists() or glob.has_magic(word)
+
+
+def _check_file(word: str, options: Namespace) -> None:
+    """Raise WrongCall for a word that may have been meant to be searched for."""
+    if _is_bare(word) and not options.follow and not Path(word).exists():
+        raise WrongCall(f"tail: {word}: no such file; to search for it write '\"{word}\"'")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from gatewaylog.cli.line_records import with_raw
 from gatewaylog.formats import Line
 
 if TYPE_CHECKING:
@@ -15,18 +15,6 @@ if TYPE_CHECKING:
     from gatewaylog.cli.span import Span
     from gatewaylog.cli.unread import Unread
     from gatewaylog.reader import Entry, Orphan, Watch
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _RawLine(Line):
-    """A line, and how it stands in the log."""
-
-    raw: bytes
-
-
-def raw_of(line: Line) -> bytes:
-    """Return how a line stands in the log, where that was kept."""
-    return line.raw if isinstance(line, _RawLine) else b""
 
 
 class Watched:
@@ -62,9 +50,5 @@ class Watched:
             return ()
         if not self._span.holds(line):
             return ()
-        late = self._watch.take(_with_raw(line, entry.raw) if self._raw else line)
+        late = self._watch.take(with_raw(line, entry.raw) if self._raw else line)
         return () if late is None else (late,)
-
-
-def _with_raw(line: Line, raw: bytes) -> Line:
-    return _RawLine(**{one.name: getattr(line, one.name) for one in fields(Line)}, raw=raw)

@@ -146,8 +146,9 @@ class Pairing:
         return (Exchange(incoming=line) for line in self._open.values())
 
     def orphans(self, *, grace: float = GRACE, now: datetime | None = None) -> list[Orphan]:
-        """Return what is not whole, by time: exchanges without an end that are older than `grace`
-        seconds at `now` (None: at the newest line), without a beginning, and doubles.
+        """Return what is not whole, by time: exchanges without an end that are `grace` seconds old
+        or older at `now` (None: at the newest line; with 0 that is all), without a beginning, and
+        doubles.
 
         A terminal event whose time less DurationMs lies before the first line is no orphan, nor
         is one without DurationMs within `grace` of the first line.
@@ -157,7 +158,7 @@ class Pairing:
         found += [
             Orphan(exchange=exchange, fault="no end")
             for exchange in self.unended()
-            if last is not None and last - exchange.lines[0].time > allowed
+            if last is not None and last - exchange.lines[0].time >= allowed
         ]
         alone = [line for line in self._alone.values() if not self._is_before(line, allowed)]
         self.begun_before = len(self._alone) - len(alone)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _URN = "urn:uuid:"
 _SHORTEST = 8  # characters of a UUID that are taken for the whole
+_HEX = re.compile("[0-9A-Fa-f-]{8,}")  # a UUID, a trace's id, or the begin of one
 _PLAIN = re.compile("[A-Za-z0-9_.-]+")  # what no format escapes
 
 
@@ -32,7 +33,8 @@ def find_exchanges(
     """Return the exchanges that `identity` is an id of, in the order of time.
 
     It is a MessageID (of either event, with or without `urn:uuid:`, its first eight characters or
-    more), a RequestID or a TraceID; the last two may be those of several exchanges. What is a
+    more), a RequestID or a TraceID; the last two may be those of several exchanges. The case of
+    hexadecimal digits does not matter. What is a
     double stands by itself. Raises ReaderError as `find` does.
     """
     return exchanges_in(find_entries(identity, find(paths)))
@@ -65,10 +67,10 @@ def exchanges_in(entries: Iterable[Entry]) -> list[Exchange]:
     return sorted(found, key=lambda exchange: exchange.lines[0].time)
 
 
-def find_ends(identities: Iterable[str], sources: Sequence[Source]) -> dict[str, Line]:
-    """Return the terminal events that refer to these MessageIDs, as far as they are there."""
+def find_ends(identities: Iterable[str], sources: Sequence[Source]) -> dict[str, Entry]:
+    """Return the lines of the terminal events that refer to these MessageIDs, if they are there."""
     missing = {identity.removeprefix(_URN).encode(): identity for identity in identities}
-    found: dict[str, Line] = {}
+    found: dict[str, Entry] = {}
     for block in (block for source in sources for block in blocks_of(source) if missing):
         if not any(needle in block.raw for needle in missing):
             continue
@@ -77,7 +79,7 @@ def find_ends(identities: Iterable[str], sources: Sequence[Source]) -> dict[str,
                 linked = _linked(entry.line.event) or ""
                 needle = linked.removeprefix(_URN).encode()
                 if needle in missing:
-                    found[missing.pop(needle)] = entry.line
+                    found[missing.pop(needle)] = entry
     return found
 
 
@@ -85,14 +87,25 @@ def _linked(event: Event) -> str | None:
     return event.response_to if isinstance(event, (RequestComplete, RequestError)) else None
 
 
+def _bare(identity: str) -> str:
+    """Return an id without `urn:uuid:`, hexadecimal digits in lower case (RFC 9562 §4)."""
+    begins = identity[: len(_URN)].lower() == _URN
+    bare = identity[len(_URN) :] if begins else identity
+    return bare.lower() if _HEX.fullmatch(bare) else bare
+
+
 class _Wanted:
     """The ids that are looked for; more become known as lines are found."""
 
     def __init__(self, identity: str, on_unread: Callable[[Entry], object] | None) -> None:
         self._on_unread = on_unread
-        self._identity = identity.removeprefix(_URN)
+        self._identity = _bare(identity)
         self._linked: set[str] = set()
-        self._needles = {max(_PLAIN.findall(self._identity), key=len, default="").encode()}
+        needle = max(_PLAIN.findall(self._identity), key=len, default="")
+        self._needles = {needle.encode()}
+        if _HEX.fullmatch(self._identity):
+            given = identity[-len(self._identity) :]
+            self._needles |= {given.encode(), needle.upper().encode()}
 
     def entries_of(self, source: Source) -> Iterator[Entry]:
         """Yield the lines of a source that belong to it, last first."""
@@ -125,16 +138,16 @@ class _Wanted:
     def _is_named(
         self, event: IncomingRequest | RequestComplete | RequestError, linked: str | None
     ) -> bool:
-        return any(map(self._names, (event.message_id, linked))) or self._identity in (
-            event.request_id,
-            event.trace_id,
+        return any(map(self._names, (event.message_id, linked))) or any(
+            identity is not None and _bare(identity) == self._identity
+            for identity in (event.request_id, event.trace_id)
         )
 
     def _names(self, identity: str | None) -> bool:
         """Tell whether a MessageID is the one that was asked for."""
         if identity is None:
             return False
-        bare = identity.removeprefix(_URN)
+        bare = _bare(identity)
         return bare == self._identity or (
             len(self._identity) >= _SHORTEST and bare.startswith(self._identity)
         )

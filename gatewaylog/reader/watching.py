@@ -36,6 +36,12 @@ class Watch:
         """Tell whether one of them is a request without an end."""
         return any(orphan.fault == "no end" for orphan in self._named.values())
 
+    @property
+    def young(self) -> int:
+        """How many requests without an end were not named, as they are younger than `grace`."""
+        named = sum(orphan.fault == "no end" for orphan in self._named.values())
+        return self.pairing.open - named
+
     def take(self, line: Line) -> Orphan | None:
         """Take the next line; return the orphan that it ends."""
         exchange = self.pairing.add(line)

@@ -69,7 +69,29 @@ def test_an_end_without_a_beginning_is_one_unless_it_began_before_the_log(
     told = capsys.readouterr()
     (row,) = [json.loads(line) for line in told.out.splitlines()]
     assert (row["orphan"], row["MessageID"]) == ("no beginning", "late")
-    assert told.err == "gatewaylog: begun before the log, no orphans: 1\n"
+    assert told.err.startswith("gatewaylog: begun before the log, no orphans: 1\n")
+
+
+def test_requests_too_young_to_be_named_are_told_of_and_no_grace_names_them_all(
+    tmp_path: Path, capsys: CaptureFixture[str]
+) -> None:
+    """The last of a log whose writer was killed are as old as the newest line."""
+    events = [INCOMING._replace(message_id=name) for name in "abc"]
+    log = log_of(tmp_path / "log", (0, events[0]), (70, events[1]), (70, events[2]))
+    assert run(["orphans", log]) == 1
+    assert capsys.readouterr().err == (
+        "gatewaylog: 2 requests without an end are younger than --grace 60s:"
+        " --grace 0s names them\n"
+    )
+    assert run(["orphans", log, "--grace", "0s"]) == 1
+    told = capsys.readouterr()
+    assert [json.loads(line)["MessageID"] for line in told.out.splitlines()] == ["a", "b", "c"]
+    assert told.err == ""
+    assert run(["orphans", log_of(tmp_path / "one", (0, INCOMING))]) == 0
+    assert capsys.readouterr() == (
+        "",
+        "gatewaylog: 1 request without an end is younger than --grace 60s: --grace 0s names it\n",
+    )
 
 
 def test_whole_exchanges_are_none(tmp_path: Path, capsys: CaptureFixture[str]) -> None:
@@ -105,10 +127,12 @@ def test_a_terminal_gets_a_line_for_each(tmp_path: Path) -> None:
     log = log_of(tmp_path / "log", (0, INCOMING), (90, INCOMING._replace(message_id="x")))
     with at_terminal("orphans", log, NO_COLOR="1") as running:
         assert running.ended() == 1
-        assert re.fullmatch(r"no end {8}.* ▸ .* GET /echo\?x=1 192.0.2.1 11111111\n", running.text)
+        assert re.fullmatch(
+            r"no end {8}.* ▸ .* GET /echo\?x=1 192.0.2.1 11111111\ngatewaylog: 1 .*\n", running.text
+        )
     with at_terminal("orphans", log, "--grace", "2m") as running:
         assert running.ended() == 0
-        assert running.text == "no orphans\n"
+        assert running.text.startswith("no orphans\ngatewaylog: 2 requests without an end ")
 
 
 @pytest.mark.parametrize("grace", ["soon", "-1s", "1w", ""])
@@ -193,16 +217,13 @@ def test_with_f_it_is_well_where_all_that_were_named_have_ended(tmp_path: Path) 
 
 
 HELD = b"PUT /echo/held HTTP/1.1\r\nHost: here\r\nContent-Length: 10\r\n\r\n"
-_LINE = re.compile(r'^(\S+) .*Event="(\w+)".* MessageID="([^"]+)"(?:.* ResponseTo="([^"]+)")?.*"$')
+_LINE = re.compile(r'^\S+ .*Event="(\w+)".* MessageID="([^"]+)"(?:.* ResponseTo="([^"]+)")?.*"$')
 
 
 def without_end(text: str) -> set[str]:
-    """The ids of requests older than the last line that no line refers to, by plain text."""
+    """The ids of requests that no line refers to, by plain text."""
     lines = [found.groups() for line in text.split("\n") if (found := _LINE.match(line))]
-    newest = max(time for time, *_ in lines)
-    begun = {
-        identity for time, name, identity, _ in lines if name.startswith("INC") and time < newest
-    }
+    begun = {identity for name, identity, _ in lines if name.startswith("INC")}
     return begun - {linked for *_, linked in lines}
 
 

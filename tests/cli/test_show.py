@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -86,7 +87,7 @@ def test_programs_get_the_events_and_raw_is_the_lines(capsys: CaptureFixture[str
     assert run(["show", "f2", str(LOG)]) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [row["Event"] for row in rows] == ["INCOMING_REQUEST", "REQUEST_COMPLETE"]
-    assert rows[1]["DurationMs"] == 400.0
+    assert rows[1]["DurationMs"] == "400.000"
     assert run(["show", "f2", str(LOG), "--output", "json"]) == 0
     assert json.loads(capsys.readouterr().out) == rows
     assert run(["show", "f2", str(LOG), "--output", "csv"]) == 0
@@ -94,6 +95,60 @@ def test_programs_get_the_events_and_raw_is_the_lines(capsys: CaptureFixture[str
     assert run(["show", "f2", str(LOG), "--output", "raw"]) == 0
     lines = [line for line in LOG.read_text().splitlines() if '"f1"' in line]
     assert capsys.readouterr().out.splitlines() == lines
+
+
+@pytest.mark.parametrize("form", ["wso2", "json", "logfmt"])
+def test_events_are_the_same_records_in_every_verb(
+    form: str, tmp_path: Path, capsys: CaptureFixture[str]
+) -> None:
+    """Their fields are texts as they stand in the log; `null` and nothing are told apart."""
+    content = LOG.read_bytes().replace(b'"50.000"', b'"50"').replace(b'"curl/7.1"', b'"null"')
+    (tmp_path / "log").write_bytes(content)
+    log = str(tmp_path / form)
+    assert run(["convert", "--to", form, str(tmp_path / "log"), "-o", log]) == 0
+    if form == "wso2":
+        log = str(tmp_path / "log")
+    capsys.readouterr()
+    found = {}
+    for output in ("ndjson", "csv"):
+        for verb in (["search", "REQUEST_COMPLETE a1"], ["show", "a2"], ["tail", "a2"]):
+            assert run([*verb, log, "--output", output]) == 0
+            found[verb[0], output] = capsys.readouterr().out
+    (searched,) = map(json.loads, found["search", "ndjson"].splitlines())
+    assert json.loads(found["show", "ndjson"].splitlines()[-1]) == searched
+    assert json.loads(found["tail", "ndjson"]) == searched
+    assert all(isinstance(value, str) for value in searched.values())
+    assert searched["UserAgent"] == "null"
+    if form == "wso2":
+        assert searched["DurationMs"] == "50"
+    for name in ("StatusCode", "DurationMs"):
+        values = [
+            next(csv.DictReader(found[verb, "csv"].splitlines()[:: len(lines) - 1]))[name]
+            for verb in ("search", "show", "tail")
+            for lines in [found[verb, "csv"].splitlines()]
+        ]
+        assert values == [searched[name]] * 3
+
+
+@pytest.mark.parametrize("asked", ["URN:UUID:ABCDEF12-3456-4000-8000-00000000ABCD", "ABCDEF12"])
+def test_the_case_of_hexadecimal_digits_does_not_matter(
+    asked: str, tmp_path: Path, capsys: CaptureFixture[str]
+) -> None:
+    identity = "urn:uuid:abcdef12-3456-4000-8000-00000000abcd"
+    for logged in (identity, "urn:uuid:" + identity[9:].upper()):
+        begun = INCOMING._replace(message_id=logged)
+        log = written(tmp_path / logged[9:], begun, COMPLETE._replace(response_to=logged))
+        for one in (asked, asked.lower()):
+            assert run(["show", one, str(log)]) == 0
+            assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+def test_an_id_of_other_letters_is_found_as_it_stands(
+    tmp_path: Path, capsys: CaptureFixture[str]
+) -> None:
+    log = str(written(tmp_path / "log", INCOMING._replace(request_id="aBcDeF0123", trace_id="Xyz")))
+    for asked, status in (("aBcDeF0123", 0), ("Xyz", 0), ("xyz", 1)):
+        assert run(["show", asked, log]) == status
 
 
 def test_a_span_of_time_bounds_where_it_looks(capsys: CaptureFixture[str]) -> None:

@@ -238,6 +238,21 @@ def test_no_value_reaches_a_terminal_but_as_printable_text(
         assert shown.isprintable()
 
 
+def test_a_long_url_is_cut_in_its_middle_at_a_terminal_alone(tmp_path: Path) -> None:
+    url = f"/begin{'x' * 4000}end"
+    log = str(written(tmp_path / "log", INCOMING._replace(request_in_url=url)))
+    for verb in (["tail"], ["search", "*"], ["orphans", "--grace", "0s"]):
+        with at_terminal(*verb, log, COLUMNS="80", NO_COLOR="1") as running:
+            running.ended()
+        (shown,) = urls(running.text)
+        assert len(shown) == 80
+        assert re.fullmatch("/beginx+…x+end", shown)
+    assert urls(gatewaylog("tail", log, COLUMNS="80").stdout) == [url]
+    with at_terminal("tail", "--raw", log, COLUMNS="80") as running:
+        running.ended()
+    assert url in running.text.replace("\n", "")
+
+
 def test_marks_are_plain_where_the_terminal_does_not_know_others() -> None:
     raw = AccessLog("-")._format.encode(COMPLETE, 0.0, "t")
     assert " + 200 " in EventLines(colour=False, encoding="ascii").readable(raw)
@@ -392,6 +407,25 @@ def test_a_query_chooses_among_all_lines(tmp_path: Path) -> None:
     ]
     found = gatewaylog("tail", "StatusCode=404", "-", stdin=log.read_bytes())
     assert urls(found.stdout) == ["/nowhere"]
+
+
+def test_a_word_that_is_no_file_is_searched_for_where_a_file_follows_it(tmp_path: Path) -> None:
+    log = written(tmp_path / "log", ERROR, INCOMING)
+    assert urls(gatewaylog("tail", "ERROR", str(log)).stdout) == ["/nowhere"]
+    assert urls(gatewaylog("tail", "ERROR", "-", stdin=log.read_bytes()).stdout) == ["/nowhere"]
+    assert urls(gatewaylog("tail", "ERROR", "lo*", cwd=tmp_path).stdout) == ["/nowhere"]
+    (tmp_path / "ERROR").write_bytes(written(tmp_path / "b", INCOMING).read_bytes())
+    assert len(urls(gatewaylog("tail", "ERROR", "log", cwd=tmp_path).stdout)) == 3
+
+
+def test_a_word_that_is_no_file_is_told_with_how_it_is_searched_for(tmp_path: Path) -> None:
+    done = gatewaylog("tail", "ERROR", cwd=tmp_path)
+    assert done.returncode == 2
+    assert said_once(done) == (
+        "gatewaylog: tail: ERROR: no such file; to search for it write '\"ERROR\"'"
+    )
+    written(tmp_path / "api-access.log", ERROR, INCOMING)
+    assert urls(gatewaylog("tail", '"ERROR"', cwd=tmp_path).stdout) == ["/nowhere"]
 
 
 def test_a_query_chooses_among_new_lines_and_none_is_shown_twice(tmp_path: Path) -> None:
@@ -559,15 +593,15 @@ def test_programs_get_records_as_they_come(tmp_path: Path) -> None:
     done = gatewaylog("tail", "--output", "ndjson", str(log))
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert [(row["Event"], row["StatusCode"]) for row in rows] == [
-        ("REQUEST_COMPLETE", 200),
-        ("ERROR", 404),
+        ("REQUEST_COMPLETE", "200"),
+        ("ERROR", "404"),
     ]
     assert rows[0]["ResponseTo"] == "in-1"
     assert datetime.fromisoformat(rows[0]["_time"]).tzinfo is not None
     assert json.loads(gatewaylog("tail", "--output", "json", str(log)).stdout) == rows
     csv = gatewaylog("tail", "--output", "csv", str(log)).stdout.splitlines()
     assert csv[0].startswith("_time,Event,API,")
-    assert ",/nowhere,,404,complete,0.2,main,404,Not Found," in csv[2]
+    assert ",/nowhere,,404,complete,0.200,main,404,Not Found," in csv[2]
     table = gatewaylog("tail", "--output", "table", str(log)).stdout
     assert "Not Found" in table
     with started("tail", "-f", "--output", "ndjson", str(log)) as running:

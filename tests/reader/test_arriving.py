@@ -118,7 +118,8 @@ def test_ends_are_found_by_the_ids_of_what_they_end(tmp_path: Path) -> None:
     ]
     log = write(tmp_path / "log", b"".join(map(encoded, events)) + identity(3).encode() + b"\n")
     found = find_ends([identity(3), identity(2), identity(1)], find(log))
-    assert {name: line.event for name, line in found.items()} == {
+    ends = {name: entry.line for name, entry in found.items()}
+    assert {name: line.event for name, line in ends.items() if isinstance(line, Line)} == {
         identity(1): complete(1),
         identity(2): error(2),
     }

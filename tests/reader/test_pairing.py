@@ -84,12 +84,13 @@ def test_an_error_that_no_api_was_found_for_stands_alone_and_is_no_orphan() -> N
     assert pairing.unpaired_errors == 0
 
 
-def test_an_exchange_without_an_end_is_an_orphan_once_it_is_older_than_the_grace() -> None:
-    pairing = taken(at(0, incoming(1)), at(30, incoming(2)), at(60, incoming(3)))
+def test_an_exchange_without_an_end_is_an_orphan_once_it_is_as_old_as_the_grace() -> None:
+    pairing = taken(at(0, incoming(1)), at(30, incoming(2)), at(59.999, incoming(3)))
     assert faults(pairing) == []
-    pairing.add(at(60.001, incoming(4)))
+    pairing.add(at(60, incoming(4)))
     assert faults(pairing) == [(identity(1), "no end")]
     assert faults(pairing, grace=10) == [(identity(1), "no end"), (identity(2), "no end")]
+    assert faults(pairing, grace=0) == [(identity(one), "no end") for one in (1, 2, 3, 4)]
 
 
 def test_what_is_neither_begin_nor_end_is_passed_over() -> None:

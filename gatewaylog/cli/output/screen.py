@@ -35,6 +35,11 @@ class Screen:
             encoding=sys.stdout.encoding or "ascii",
         )
 
+    @property
+    def longest(self) -> int:
+        """How many columns a text of a line may take: a terminal's width; 0: there is no bound."""
+        return self.width if self.terminal else 0
+
     def knows(self, text: str) -> bool:
         """Tell whether these characters can be shown."""
         try:
