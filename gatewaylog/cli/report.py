@@ -34,6 +34,7 @@ _PAGE_OUTPUTS = ("auto", "table", "json", "ndjson")
 
 def configure(parser: Parser) -> None:
     """Add the verb's arguments."""
+    parser.usage = "%(prog)s [NAME] [FILE ...] [options]"
     logs.configure(parser)
     parser.words += REPORTS
     configure_output(parser)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gatewaylog.cli.output import Screen, charts, tables
 from gatewaylog.cli.output.lines import json_of, records
-from gatewaylog.cli.output.units import number, percent
+from gatewaylog.cli.output.units import counted, number, percent
 from gatewaylog.cli.reports import ACTIVITY, ON_PAGE, PAGE, SUMMARY, Report
 from gatewaylog.cli.terminal import painted
 from gatewaylog.search.values import number_of
@@ -58,10 +58,10 @@ def _show_summary(report: Report, result: Result, screen: Screen) -> None:
     ended = count["completed"] + count["errors"]
     _title(f"{found.get('from', '')} – {found.get('to', '')}" if ended else report.title, screen)
     failed = f" ({percent(100 * count['errors'] / ended)})" if ended else ""
+    errors = _alarming(counted(count["errors"], "error") + failed, count["errors"], screen)
     print(
-        f"{number(count['requests'])} requests   {number(count['completed'])} completed   "
-        f"{_alarming(number(count['errors']) + ' errors' + failed, count['errors'], screen)}   "
-        f"{number(count['apis'])} APIs   {number(count['clients'])} clients"
+        f"{counted(count['requests'], 'request')}   {number(count['completed'])} completed   "
+        f"{errors}   {counted(count['apis'], 'API')}   {counted(count['clients'], 'client')}"
     )
 
 
@@ -83,7 +83,8 @@ def _show_table(report: Report, result: Result, screen: Screen) -> None:
     more = f", the first {ON_PAGE}" if len(rows) == ON_PAGE else ""
     _title(f"{report.title}{more}", screen)
     shown = replace(result, rows=iter(rows))
-    tables.show(shown, screen, tables.Look(units=report.units, spare=report.spare, folded=False))
+    look = tables.Look(units=report.units, spare=report.spare, folded=False, nothing="none")
+    tables.show(shown, screen, look)
 
 
 def _title(text: str, screen: Screen) -> None:

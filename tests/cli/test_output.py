@@ -107,6 +107,14 @@ def test_bands_share_a_scale_or_have_their_own_where_few_stand_beside_many(
     assert len({line.index("┤") for lines in shown.values() for line in lines[:6]}) == 1
 
 
+def test_columns_are_as_wide_as_there_is_room(capsys: CaptureFixture[str]) -> None:
+    rows: list[Record] = [{"_time": 86_400 * at, "count": 1} for at in range(7)]
+    for width in (60, 120, 200):
+        screen = Screen(terminal=True, width=width)
+        lines = drawn(capsys, rows, kind="timechart", axis="_time", screen=screen)
+        assert width * 3 // 4 < max(map(len, lines)) <= width
+
+
 def test_more_spans_than_columns_are_put_together_and_it_is_said(
     capsys: CaptureFixture[str],
 ) -> None:

@@ -252,6 +252,19 @@ def test_an_empty_log_is_an_empty_page(tmp_path: Path, capsys: CaptureFixture[st
     assert [(row["report"], row["requests"]) for row in found] == [("summary", 0)]
 
 
+def test_one_is_no_plural_and_what_has_no_rows_is_said_so(
+    tmp_path: Path, capsys: CaptureFixture[str]
+) -> None:
+    log = tmp_path / "log"
+    log.write_bytes(b"".join(LOG.read_bytes().splitlines(keepends=True)[:2]))
+    assert run(["report", "--output", "table", str(log)]) == 0
+    told = capsys.readouterr().out
+    assert "\n1 request   1 completed   0 errors (0.0 %)   1 API   1 client\n" in told
+    assert "\nURLs that no API matched\nnone\n" in told
+    assert run(["report", "unmatched", "--output", "table", str(log)]) == 0
+    assert capsys.readouterr().out == "no results\n"
+
+
 def test_lines_that_can_t_be_read_are_counted_once(
     tmp_path: Path, capsys: CaptureFixture[str]
 ) -> None:

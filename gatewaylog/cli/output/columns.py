@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _EIGHTHS, _ASCII = " ▁▂▃▄▅▆▇█", " _.:-=+*#"
 _ALONE, _AMONG = 8, 2  # lines of a band
-_WIDEST = 6  # characters of a column
+_WIDEST = 24  # characters of a column
 
 
 def draw(drawing: Drawing, screen: Screen, *, apart: bool = False) -> None:

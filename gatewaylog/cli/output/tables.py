@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 _PAGE = 500  # rows
 _NARROW, _EASY = 14, 30  # columns that a text may be folded to, and without being hard to read
 _STAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:.]{8,15}|")
-_NO_RESULT = "no results"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,12 +39,13 @@ class Look:
     """How a table is shown at a terminal, and in which `units` columns are.
 
     Columns of `spare` are left out, the last first, where there is no room for all; that is said.
-    Texts are `folded` to lines, or else cut.
+    Texts are `folded` to lines, or else cut. `nothing` is what is said of a table without rows.
     """
 
     units: Mapping[str, str] = field(default_factory=dict)
     spare: Sequence[str] = ()
     folded: bool = True
+    nothing: str = "no results"
 
 
 _USUAL = Look()
@@ -65,7 +65,7 @@ def show(result: Result, screen: Screen, look: Look = _USUAL) -> None:
             put(columns, page)
         empty = False
     if empty:
-        print(_NO_RESULT if screen.terminal else " ".join(map(printable, result.columns or ())))
+        print(look.nothing)
 
 
 def _is_right(name: str, page: Page) -> bool:

@@ -21,6 +21,11 @@ def number(value: float) -> str:
     return text if text != "-0" else "0"
 
 
+def counted(count: float, noun: str) -> str:
+    """Return how many there are of a thing."""
+    return f"{number(count)} {noun}" if count == 1 else f"{number(count)} {noun}s"
+
+
 def duration(milliseconds: float) -> str:
     """Return a duration in the unit that leaves it short, with three digits or so."""
     size = abs(milliseconds)
