@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,9 +15,9 @@ from gatewaylog.analytics.querying import CachedPart
 from gatewaylog.events import IncomingRequest, RequestComplete
 from gatewaylog.formats import FORMATS, LineOptions
 from gatewaylog.reader import LONGEST
-from gatewaylog.search import QueryError, gathering_of
+from gatewaylog.search import QueryError, compile_query, gathering_of
 from tests.analytics.answers import by_cache, by_lines, bytes_held, cached, held
-from tests.search.access_log import LINES, planned
+from tests.search.access_log import LINES, NOW, planned
 from tests.search.test_cases import CASES
 from tests.search.test_fuzz import changed, piped
 from tests.search.test_gathering import QUERIES, arbitrary_lines, broken_lines, usual_lines
@@ -222,3 +224,27 @@ def test_a_span_of_time_gives_what_the_same_span_of_the_lines_gives(
             latest=1_495_800_000 + last,
         )
         assert by_cache(plan, source) == by_lines(plan, source)
+    nothing = planned("* | stats count | where count=0", earliest=1_495_800_000 + 40_000)
+    assert by_cache(nothing, source) == by_lines(nothing, source)
+    assert "('count', 0)" in str(by_cache(nothing, source))
+
+
+@pytest.mark.parametrize(
+    ("zone", "change"),
+    [("America/Santiago", 1_788_667_200), ("America/Los_Angeles", 1_793_523_600)],
+)
+@pytest.mark.parametrize("span", ["1d", "12h", "2h", "1w"])
+def test_where_the_clock_is_changed_the_cache_and_the_lines_fill_the_same_buckets(
+    tmp_path: Path, zone: str, change: int, span: str
+) -> None:
+    path, form = tmp_path / "a.log", _FORMS["wso2"]
+    moments = [change + 1800 * at for at in range(-200, 200)]
+    path.write_bytes(b"".join(form.encode(IncomingRequest(api="a"), at, "t") for at in moments))
+    source = cached(path)
+    plan = compile_query(f"* | timechart span={span} count", now=NOW, zone=ZoneInfo(zone))
+    found = by_cache(plan, source)
+    assert found == by_lines(plan, source)
+    rows: list[list[str]] = found[3]  # type: ignore[assignment]
+    counts = [int(re.sub(r"\D", "", count)) for _, count in rows]
+    assert sum(counts) == len(moments)
+    assert all(counts)
