@@ -311,7 +311,7 @@ def test_a_standard_input_that_is_closed_can_t_be_read() -> None:
 
 
 def test_what_is_told_never_comes_with_the_output() -> None:
-    done = called_by_a_shell(["tail", "-n", "many"], "2>&-")
+    done = called_by_a_shell(["search", "x | statz", str(SEED)], "2>&-")
     assert (done.returncode, done.stdout) == (2, "")
 
 
