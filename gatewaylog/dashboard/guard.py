@@ -7,7 +7,6 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import socket
-from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
@@ -42,8 +41,9 @@ def is_local(host: str) -> bool:
 
 
 class Guard:
-    """Refuses requests for a Host that is not ours, which is what DNS rebinding sends: 421; and
-    those without the token, where there is one: 403.
+    """Refuses requests for a Host that is not ours, which is what DNS rebinding sends: 421; those
+    that a page of another origin makes, which could keep this one busy: 403; and those without the
+    token, where there is one: 403.
 
     The token comes as `?token=` once, then as a cookie.
     """
@@ -66,6 +66,8 @@ class Guard:
         app: ASGIApp = self._app
         if not self._is_ours(headers.getlist("host")):
             app = PlainTextResponse("This page has another name.\n", 421)
+        elif _is_from_elsewhere(headers):
+            app = PlainTextResponse("Other pages may not ask.\n", 403)
         elif not (self._opens(given) or self._opens(_cookie(headers))):
             app = PlainTextResponse("The address lacks the token that was printed.\n", 403)
 
@@ -109,8 +111,15 @@ def _is_address(name: str) -> bool:
 
 
 def _cookie(headers: Headers) -> str:
-    try:
-        found = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
-    except CookieError:
-        return ""
-    return found.value if found is not None else ""
+    # Other servers on this name set cookies too, also such as http.cookies gives up at.
+    for part in headers.get("cookie", "").split(";"):
+        name, _, value = part.strip().partition("=")
+        if name == COOKIE:
+            return value
+    return ""
+
+
+def _is_from_elsewhere(headers: Headers) -> bool:
+    """Tell whether another page asks, and not by a link to this one: a browser says so."""
+    site, mode = headers.get("sec-fetch-site"), headers.get("sec-fetch-mode")
+    return site in {"cross-site", "same-site"} and mode != "navigate"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from gatewaylog.dashboard import board as board_room
 from gatewaylog.dashboard.app import application
 from gatewaylog.dashboard.board import Board
 from gatewaylog.dashboard.logs import Logs
@@ -129,3 +130,46 @@ async def test_the_pages_addresses(log: Path) -> None:
     assert [len(one["events"]) for one in found] == [2]
     assert ["ERROR_MESSAGE", "Send timeout"] in found[0]["events"][1]["fields"]
     assert alone[0]["missing"].startswith("No terminal event")
+
+
+async def test_a_stream_without_news_speaks_now_and_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(board_room, "_HEARTBEAT", 0.0)
+    board = Board(Logs.of([str(write(tmp_path / "api.log", b""))]))
+    stream = board.stream("")
+    async with asyncio.timeout(PATIENCE):
+        assert "event: events" in await anext(stream)  # none are there
+        assert await anext(stream) == ": still here\n\n"
+    board.end()
+    assert [text async for text in stream] == []
+
+
+async def test_a_table_is_made_anew_as_lines_come(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(board_room, "_EVERY", 0.01)
+    board = Board(Logs.of([str(log)]))
+    with board.fed():
+        stream = board.stream("* | stats count")
+        counts: list[int] = []
+        async with asyncio.timeout(PATIENCE):
+            async for text in stream:
+                if "event: table" in text:
+                    counts.append(
+                        json.loads(text.partition("event: table\ndata: ")[2])["rows"][0][0]
+                    )
+                    with log.open("ab") as file:
+                        file.write(encoded(incoming(9), 9) * 2)
+                if len(counts) == 2:
+                    break
+        await stream.aclose()
+    assert counts == [5, 7]
+
+
+async def test_what_only_lines_show_to_be_wrong_is_refused_too(tmp_path: Path) -> None:
+    lines = encoded(incoming(1)) + encoded(incoming(2), 300_000_000)
+    board = Board(Logs.of([str(write(tmp_path / "api.log", lines))]))
+    with board.fed():
+        refused = await told(board.stream("* | timechart span=1s count"), "refused")
+    assert "^" in refused["refused"]["refused"]

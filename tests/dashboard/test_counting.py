@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
+import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gatewaylog.dashboard import counting
 from gatewaylog.dashboard.counting import Counting
 from gatewaylog.dashboard.logs import Logs
 from tests.reader.logs import complete, encoded, error, incoming, write
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -88,3 +92,31 @@ def test_rotated_files_come_before_the_live_one(tmp_path: Path) -> None:
     with pytest.raises(Enough):
         Counting(Logs.of([str(tmp_path / "api.log.1"), str(path)]), send).read()
     assert (told[-1]["requests"], told[-1]["completed"]) == (6, 5)
+
+
+@pytest.fixture
+def _interrupts() -> Iterator[None]:
+    """Keep the handler that the process of its own would change."""
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interrupts")
+def test_it_ends_when_nobody_reads_its_figures_any_more(tmp_path: Path) -> None:
+    logs = Logs.of([str(write(tmp_path / "api.log", calls(5)))])
+    ours, theirs = multiprocessing.Pipe(duplex=False)
+    ours.close()
+    with theirs:
+        counting._run(logs, theirs)
+
+
+@pytest.mark.usefixtures("_interrupts")
+def test_what_goes_wrong_is_the_last_thing_that_is_sent(tmp_path: Path) -> None:
+    live = write(tmp_path / "api.log", calls(5))
+    logs = Logs((str(tmp_path / "gone.log.1"),), (str(live),))
+    ours, theirs = multiprocessing.Pipe(duplex=False)
+    with ours, theirs:
+        counting._run(logs, theirs)
+        told = json.loads(ours.recv_bytes())
+    assert told["failed"].endswith("gone.log.1: No such file or directory")

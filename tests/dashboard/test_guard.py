@@ -18,10 +18,12 @@ async def asked(
     listen: str = "127.0.0.1",
     token: str | None = None,
     cookie: str = "",
+    **fetch: str,
 ) -> httpx.Response:
     guard = Guard(PlainTextResponse("page"), host=listen, token=token)
     transport = httpx.ASGITransport(app=guard)
     headers = {"Host": host} | ({"Cookie": cookie} if cookie else {})
+    headers |= {f"Sec-Fetch-{name.title()}": value for name, value in fetch.items()}
     async with httpx.AsyncClient(transport=transport, base_url="http://h") as client:
         return await client.get(path, headers=headers)
 
@@ -52,6 +54,25 @@ async def test_a_page_that_others_reach_takes_addresses_and_wants_the_token() ->
     assert (await ask("/", f"gatewaylog={TOKEN}")).status_code == 200
     assert (await ask("/", "gatewaylog=other; a=b")).status_code == 403
     assert (await ask("/", 'ga"(tewaylog=x')).status_code == 403
+    assert (await ask("/", f"a,b=1; expires; gatewaylog={TOKEN}")).status_code == 200
+
+
+async def test_a_name_is_refused_where_addresses_are_taken_and_two_hosts_anywhere() -> None:
+    assert (await asked("evil.example", listen="0.0.0.0", token=None)).status_code == 421
+    guard = Guard(PlainTextResponse("page"), host="127.0.0.1", token=None)
+    transport = httpx.ASGITransport(app=guard)
+    async with httpx.AsyncClient(transport=transport, base_url="http://h") as client:
+        both = [("Host", "localhost"), ("Host", "localhost")]
+        assert (await client.get("/", headers=both)).status_code == 421
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+async def test_pages_of_other_origins_may_link_to_it_and_nothing_else(site: str) -> None:
+    assert (await asked("localhost", "/whole", site=site, mode="no-cors")).status_code == 403
+    assert (await asked("localhost", "/whole", site=site, mode="cors")).status_code == 403
+    assert (await asked("localhost", "/", site=site, mode="navigate")).status_code == 200
+    assert (await asked("localhost", "/", site="same-origin", mode="cors")).status_code == 200
+    assert (await asked("localhost", "/", site="none", mode="navigate")).status_code == 200
 
 
 async def test_what_is_no_http_passes() -> None:
