@@ -47,9 +47,12 @@ def _address(text: str) -> tuple[str, int]:
 def run(options: Namespace) -> int:
     """Serve the page until Ctrl-C."""
     from gatewaylog.dashboard.logs import Logs
+    from gatewaylog.dashboard.serving import Address, serve
 
+    found = Logs.of(source.name for source in logs.sources_of(options, "dashboard"))
     try:
-        from gatewaylog.dashboard.serving import Address, serve
+        with contextlib.suppress(KeyboardInterrupt):  # is how it is ended
+            serve(found, Address(*options.listen))
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("gatewaylog"):
             raise
@@ -57,7 +60,4 @@ def run(options: Namespace) -> int:
             f"dashboard needs {error.name}, which is not installed:"
             " pip install 'gatewaylog[dashboard]'"
         ) from None
-    found = Logs.of(source.name for source in logs.sources_of(options, "dashboard"))
-    with contextlib.suppress(KeyboardInterrupt):  # is how it is ended
-        serve(found, Address(*options.listen))
     return 0

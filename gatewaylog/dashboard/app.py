@@ -76,13 +76,8 @@ class _Pages:
 
 
 def application(board: Board, *, host: str, token: str | None) -> Starlette:
-    """Return the ASGI application for a listener on `host`."""
+    """Return the ASGI application over a board that is fed, for a listener on `host`."""
     pages = _Pages(board)
-
-    @contextlib.asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        with board.fed():
-            yield
 
     return Starlette(
         routes=[
@@ -93,5 +88,4 @@ def application(board: Board, *, host: str, token: str | None) -> Starlette:
             Mount("/static", StaticFiles(directory=_STATIC)),
         ],
         middleware=[Middleware(Guard, host=host, token=token)],
-        lifespan=lifespan,
     )

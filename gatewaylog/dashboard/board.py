@@ -19,6 +19,7 @@ from gatewaylog.search import QueryError, compile_query
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
     from multiprocessing.connection import Connection
+    from multiprocessing.process import BaseProcess
 
     from gatewaylog.dashboard.logs import Logs
     from gatewaylog.reader import Exchange
@@ -40,6 +41,7 @@ class Board:
         self._logs = logs
         self._whole = WholeLog(logs)
         self._ending = asyncio.Event()
+        self._counting: BaseProcess | None = None
         self._finding = asyncio.Semaphore(1)  # each reads the whole log
 
     @contextlib.contextmanager
@@ -47,6 +49,7 @@ class Board:
         """Have the log read and followed while the block runs."""
         tail = Tail(self._logs.live, self.recent)
         process, figures = started(self._logs)
+        self._counting = process
         listening = threading.Thread(target=self._listen, args=(figures,), daemon=True)
         listening.start()
         tail.start()
@@ -74,9 +77,11 @@ class Board:
         return found[:_MOST_FOUND]
 
     def end(self) -> None:
-        """Let all streams and searches end."""
+        """Let all streams, searches and the counting end."""
         self._ending.set()
         self._whole.end()
+        if self._counting is not None:  # a signal may end this process with no more to be done
+            self._counting.terminate()
 
     async def stream(self, query: str) -> AsyncGenerator[str, None]:
         """Yield server-sent events until `end`: figures, and what the query finds."""

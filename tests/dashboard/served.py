@@ -11,7 +11,7 @@ import httpx
 
 from gatewaylog.dashboard.app import application
 from gatewaylog.dashboard.board import Board
-from gatewaylog.dashboard.serving import server_of
+from gatewaylog.dashboard.server import server_of
 from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ async def served(logs: Logs) -> AsyncIterator[httpx.AsyncClient]:
     """Serve the page over `logs`; give a client of it."""
     board = Board(logs)
     server = server_of(board, application(board, host="127.0.0.1", token=None))
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with board.fed(), socket.create_server(("127.0.0.1", 0)) as listener:
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
         running = asyncio.create_task(server.serve(sockets=[listener]))
         await until(lambda: server.started or running.done())

@@ -33,16 +33,20 @@ def _lines() -> Iterator[tuple[float, bytes]]:
             yield at, encoded(incoming(number, api=api), at)
         if chance.random() < 0.02:
             continue
-        known = {"api": api, "duration_ms": took, "request_in_method": "GET"}
-        end = complete(number, **known)
+        known: dict[str, str | float | None] = {"api": api, "duration_ms": took}
+        known["request_in_method"] = "GET"
+        end = encoded(complete(number, **known), at + took / 1000)
         if chance.random() < 0.3:
-            end = error(number, **known, error_message=chance.choice(_ERRORS))
-        yield at + took / 1000, encoded(end, at + took / 1000)
+            failed = error(number, **known, error_message=chance.choice(_ERRORS))
+            end = encoded(failed, at + took / 1000)
+        yield at + took / 1000, end
         if chance.random() < 0.05:
             url = f"/nowhere/{chance.randrange(30)}"
-            lost = {"error_source": "main", "api": None, "request_in_url": url}
-            lost |= {"duration_ms": 0.1, "request_in_method": "GET"}
-            yield at, encoded(error(None, **lost)._replace(message_id=f"lost-{number}"), at)
+            lost = error(None, error_source="main", api=None, request_in_url=url)
+            lost = lost._replace(
+                duration_ms=0.1, request_in_method="GET", message_id=f"lost-{number}"
+            )
+            yield at, encoded(lost, at)
 
 
 @pytest.fixture(scope="module")
