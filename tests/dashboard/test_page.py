@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.processes import started
+from tests.cli.processes import gatewaylog, said_once, started
 from tests.reader.logs import complete, encoded, incoming, write
 from tests.waiting import PATIENCE
 
@@ -70,3 +70,12 @@ def test_the_stream_tells_a_refused_query_and_the_figures(tmp_path: Path) -> Non
                 told[name[7:]] = json.loads(answer.readline().decode()[6:])
         assert "^^^^^" in str(told["refused"]["refused"])
         assert told["figures"]["requests"] == 1
+
+
+def test_what_is_not_installed_is_named_with_its_extra(tmp_path: Path) -> None:
+    log = write(tmp_path / "api.log", encoded(incoming(1)))
+    hidden = tmp_path / "starlette.py"
+    hidden.write_text('raise ModuleNotFoundError("no starlette", name="starlette")\n')
+    done = gatewaylog("dashboard", str(log), "--listen", "127.0.0.1:0", PYTHONPATH=str(tmp_path))
+    assert done.returncode == 2
+    assert said_once(done).endswith("not installed: pip install 'gatewaylog[dashboard]'")
