@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import search_log
 from harness import needs
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from gatewaylog.events import IncomingRequest, RequestComplete
 from gatewaylog.formats import LineOptions, Wso2Format
@@ -132,10 +132,7 @@ def measure(page: Any, log: Path, server: int, options: argparse.Namespace) -> N
     writer.join()
     cpu = (cpu_and_memory(server)[0] - before) / (time.monotonic() - began)
     total = sum(counted(log).values())
-    page.wait_for_function(
-        f"document.querySelector('#state').textContent.includes('{total:,} lines')",
-        timeout=60_000,
-    )
+    expect(page.locator("#state")).to_contain_text(f"{total:,} lines", timeout=60_000)
     seen = dict(page.evaluate("[...window.seenAt]"))
     lags = sorted(seen[mark] / 1000 - at for mark, at in writer.marks.items() if mark in seen)
     _tell("events written a second", f"{writer.written / options.seconds:,.0f}")
