@@ -76,11 +76,12 @@ export function showTable(told) {
 }
 
 function fill(told) {
+  const kind = (value, at) => typeof value === "number" && told.columns[at] !== "_time" ? "right" : "";
   const rows = told.rows.map((values) => element("tr", {}, ...values.map((value, at) =>
-    element("td", { class: typeof value === "number" && told.columns[at] !== "_time" ? "right" : "" },
+    element("td", { class: kind(value, at) },
       told.columns[at] === "_time" && typeof value === "number" ? clock(value)
         : Array.isArray(value) ? value.join("\n") : value ?? ""))));
-  replaced(byId("tail"), table(told.columns.map((name) => [name]), rows, "No rows."));
+  replaced(byId("tail"), table(told.columns.map((name, at) => [name, kind(told.rows[0]?.[at], at)]), rows, "No rows."));
 }
 
 // What a search of the whole log gave; it stays until the next search.
