@@ -6,10 +6,11 @@ import argparse
 import shlex
 from typing import TYPE_CHECKING, NamedTuple
 
-from gatewaylog.cli.verbs import VERBS, WrongCall, load, parser_of
+from gatewaylog.cli.verbs import VERBS, WrongCall, load, parser_of, part
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Sequence
 
     from gatewaylog.cli.verbs import Parser
 
@@ -54,14 +55,23 @@ def run(options: Namespace) -> int:
         return 0
     if options.shell is None:
         raise WrongCall(f"completion: for which shell? One of {', '.join(_SCRIPTS)}")
-    known = {name: _words(parser_of(name, load(name))) for name in VERBS}
+    known = {name: _of(name) for name in VERBS}
     print(_SCRIPTS[options.shell](known))
     return 0
 
 
-def _words(parser: Parser) -> _Words:
+def _of(name: str) -> _Words:
+    """Return what can follow a verb; of one that is several, all that can follow any of them."""
+    verb = load(name)
+    known: dict[str, str] = getattr(verb, "PARTS", {})
+    parsers = [part(name, of_several, known)[1] for of_several in known]
+    arguments = [argument for parser in parsers for argument in parser.arguments]
+    return _words(parser_of(name, verb), arguments)
+
+
+def _words(parser: Parser, parts: Sequence[argparse.Action]) -> _Words:
     words = _Words({}, {}, list(parser.words))
-    for argument in parser.arguments:
+    for argument in [*parser.arguments, *parts]:
         if argument.help == argparse.SUPPRESS:
             continue
         choices = list(map(str, argument.choices or ()))

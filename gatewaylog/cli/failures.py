@@ -18,11 +18,13 @@ _SHOW_FAULTS = "GATEWAYLOG_TRACEBACK"
 
 # The extra that brings what a verb needs: of some modules it is known, else of the verb.
 _EXTRA_OF_MODULE = {
+    "alembic": "database",
     "duckdb": "analytics",
+    "psycopg": "database",
     "rich": "reading",
     "zstandard": "zstd",
 }
-_EXTRA_OF_VERB = {"dashboard": "dashboard"}
+_EXTRA_OF_VERB = {"dashboard": "dashboard", "tokens": "database"}
 
 
 def tell(error: BaseException, *, verb: str) -> int:

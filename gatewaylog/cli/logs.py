@@ -53,6 +53,7 @@ class Configured:
 
     path: str = ""
     events: str = ""
+    database: str = field(default="", repr=False)
     rules: Mapping[str, Any] = field(default_factory=dict)
     indexes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -71,9 +72,11 @@ def configured(options: Namespace) -> Configured:
     path = _expanded(_table(tables, "log").get("path", USUAL[0]), file, "log.path")
     indexes = _table(_table(tables, "search"), "index")
     events = _table(tables, "event_log").get("path", "")
+    database = _table(tables, "database").get("url", "")
     return Configured(
         path=path,
         events=_expanded(events, file, "event_log.path") if events else "",
+        database=_expanded(database, file, "database.url") if database else "",
         rules=_table(tables, "rules"),
         indexes={name: _globs(globs, file, name) for name, globs in indexes.items()},
     )

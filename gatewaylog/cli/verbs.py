@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol, cast
 import gatewaylog
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 # In the order of --help. A verb's module has its name.
 VERBS = {
@@ -30,6 +30,7 @@ VERBS = {
     "rotate": "rotate a log now, pack and delete what was rotated",
     "verify": "say whether a log is whole: none missing, double, out of order",
     "events": "show who did what: records of the event log, whole sessions",
+    "tokens": "show how tokens are used, from the database a log is shipped to",
     "keys": "make an API key, or the keys of a tamper-evident log",
     "completion": "print a script that completes this command in bash, zsh or fish",
 }
@@ -111,9 +112,22 @@ def load(name: str) -> Verb:
     return cast("Verb", importlib.import_module(f"gatewaylog.cli.{name}"))
 
 
+def part(group: str, name: str, known: Mapping[str, str]) -> tuple[Verb, Parser]:
+    """Return a verb of a verb's own, `tokens init` say, of those that are `known`, and the parser
+    of its arguments. Raises WrongCall.
+    """
+    if name not in known:
+        raise WrongCall(f"{group}: there is no {name!r}; {nearest(name, known)}")
+    verb = cast("Verb", importlib.import_module(f"gatewaylog.cli.{group}.{name}"))
+    return verb, _parser(f"{group} {name}", known[name], verb)
+
+
 def parser_of(name: str, verb: Verb) -> Parser:
     """Return the parser of a verb's arguments."""
-    tells = VERBS[name]
+    return _parser(name, VERBS[name], verb)
+
+
+def _parser(name: str, tells: str, verb: Verb) -> Parser:
     parser = Parser(
         f"gatewaylog {name}",
         description=f"{tells[0].upper()}{tells[1:]}.",

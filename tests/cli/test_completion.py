@@ -278,7 +278,7 @@ def test_bash_leaves_files_to_readline() -> None:
 
 
 def test_fish_completes_verbs_and_options() -> None:
-    code = f"{script('fish')}\ncomplete -C 'gatewaylog t'; complete -C 'gatewaylog demo --p'"
+    code = f"{script('fish')}\ncomplete -C 'gatewaylog ta'; complete -C 'gatewaylog demo --p'"
     assert shell("fish", "--no-config", "-c", code) == [
         f"tail\t{VERBS['tail']}",
         "--port\twhere to listen on 127.0.0.1 (default: 8080, or a free one if that is taken)",

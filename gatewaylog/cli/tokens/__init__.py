@@ -1,0 +1,34 @@
+"""`gatewaylog tokens VERB`: how tokens are used, from the database that logs are shipped to.
+
+One module a verb, loaded when it is called.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gatewaylog.cli.verbs import WrongCall
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from gatewaylog.cli.verbs import Parser
+
+# In the order of --help. A verb's module has its name.
+PARTS = {
+    "init": "make the tables in the database, or bring older ones up to date",
+}
+EXAMPLE = """\
+  gatewaylog tokens init --database sqlite:///gatewaylog.db
+  gatewaylog tokens init --help"""
+
+
+def configure(parser: Parser) -> None:
+    """Tell of the verbs; how each is called is told by its own --help."""
+    tells = "; ".join(f"{name}: {does}" for name, does in PARTS.items())
+    parser.add_argument("verb", metavar="VERB", choices=list(PARTS), help=tells)
+
+
+def run(options: Namespace) -> int:
+    """Raise WrongCall: a verb is called by its own module."""
+    raise WrongCall(f"tokens: {options.verb} has to stand first: gatewaylog tokens {options.verb}")
