@@ -55,7 +55,12 @@ def engine_of(url: str, pool: Pool) -> Engine:
     if sa.make_url(url).database in {None, "", ":memory:"} and url.startswith("sqlite"):
         return sa.create_engine(url)  # a database that is its one connection
     engine = sa.create_engine(url, **pool.options())
+    fill(engine, pool)
+    return engine
+
+
+def fill(engine: Engine, pool: Pool) -> None:
+    """Make the first connections of an engine. Raises SQLAlchemyError."""
     with ExitStack() as stack:
         for _ in range(max(pool.initial_size, pool.min_idle)):
             stack.enter_context(engine.connect())
-    return engine

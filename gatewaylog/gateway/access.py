@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from gatewaylog.audit.events import EventLog
+    from gatewaylog.audit.pool import Pool
     from gatewaylog.auth.applications import Application
     from gatewaylog.auth.credentials import Source
     from gatewaylog.auth.jwks import Keys
@@ -28,7 +29,13 @@ if TYPE_CHECKING:
     from gatewaylog.auth.token_endpoint import TokenEndpoint
     from gatewaylog.auth.tokens import Tokens
     from gatewaylog.auth.verdicts import Verdict
-    from gatewaylog.gateway.config import AuthConfig, Config, IntrospectionConfig, JwtConfig
+    from gatewaylog.gateway.config import (
+        AuthConfig,
+        Config,
+        DatabaseConfig,
+        IntrospectionConfig,
+        JwtConfig,
+    )
     from gatewaylog.gateway.upstream import Engine
 
 Checker: TypeAlias = "ApiKeys | Credentials"
@@ -183,7 +190,7 @@ def _tokens(config: Config, cache: Verdicts) -> Tokens:
     from gatewaylog.auth.tokens import Tokens
 
     try:
-        store = DatabaseTokens(config.database.url)
+        store = DatabaseTokens(config.database.url, pool=_pool(config.database))
     except TokenStoreError as error:
         raise ConfigurationError([f"database.url: {error}"]) from None
     auth = config.auth
@@ -193,6 +200,18 @@ def _tokens(config: Config, cache: Verdicts) -> Tokens:
         cached=auth.token_cache,
         lifetime=auth.token_lifetime,
         limit=auth.token_limit,
+    )
+
+
+def _pool(config: DatabaseConfig) -> Pool:
+    from gatewaylog.audit.pool import Pool
+
+    return Pool(
+        max_active=config.max_active,
+        max_idle=config.max_idle,
+        min_idle=config.min_idle,
+        initial_size=config.initial_size,
+        max_wait=config.max_wait,
     )
 
 

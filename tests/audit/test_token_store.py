@@ -14,6 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from gatewaylog.audit.issued import Issued
+from gatewaylog.audit.pool import Pool
 from gatewaylog.audit.token_store import DatabaseTokens, access_tokens
 from gatewaylog.auth.tokens import Tokens
 from gatewaylog.auth.verdicts import Verdicts
@@ -207,3 +208,29 @@ def test_a_role_that_may_use_the_table_alone_is_enough(postgresql: str) -> None:
         connection.execute(sa.text("DROP OWNED BY issuing"))
         connection.execute(sa.text("DROP ROLE issuing"))
     engine.dispose()
+
+
+def test_the_first_call_makes_the_pools_connections(postgresql: str) -> None:
+    """And no more than its most, however many ask; nothing is opened before."""
+    pool = Pool(max_active=3, max_idle=3, initial_size=2, max_wait=-1)
+    with contextlib.closing(DatabaseTokens(postgresql, pool=pool)) as store:
+        connections = store._database._engine.pool
+        assert "Connections in pool: 0" in connections.status()
+        store.find(b"a")
+        assert "Connections in pool: 2" in connections.status()
+        with ThreadPoolExecutor(8) as threads:
+            list(threads.map(store.find, [b"a"] * 40))
+        assert "Connections in pool: 3" in connections.status()
+
+
+def test_an_engine_is_handed_in(url: str) -> None:
+    """Whoever made it has its pool as they like."""
+    made = url.replace("sqlite:", "sqlite+pysqlite:")
+    engine = sa.create_engine(made, poolclass=sa.pool.NullPool)
+    store = DatabaseTokens(engine)
+    store.issue(token("a"), limit=15)
+    found = store.find(token("a").digest)
+    assert found is not None
+    store.close()
+    with contextlib.closing(DatabaseTokens(url)) as other:
+        assert other.find(token("a").digest) == found

@@ -90,6 +90,9 @@ INTROSPECTION = '[auth.introspection]\nurl = "https://k/i"\nclient_id = "c"\n'
         (APPLICATION + 'suspended = ["x"]', "application[0].suspended[0]: is no API's label"),
         ('[database]\nurl = "mysql://h/x"', 'database.url: must be a URL like "sqlite:///'),
         ('[database]\nurl = "sqlite:///"', 'database.url: must be a URL like "sqlite:///'),
+        ("[database]\nmax_active = -1", "database.max_active: must be at least 0"),
+        ("[database]\nmax_wait = -2", "database.max_wait: must be at least -1"),
+        ("[database]\nmax_active = 3\nmin_idle = 4", "min_idle: must be at most max_active"),
     ],
 )
 def test_a_mistake_is_one_line_that_says_what_is_allowed(text: str, expected: str) -> None:

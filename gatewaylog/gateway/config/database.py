@@ -3,9 +3,12 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, ValidationInfo
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from gatewaylog.gateway.config.values import Table
+
+Connections = Annotated[int, Field(ge=0, le=1000)]
+OrAll = Annotated[int, Field(ge=-1, le=1_000_000_000)]
 
 _SQLITE = "sqlite:///"
 _POSTGRESQL = ("postgresql://", "postgresql+psycopg://")
@@ -24,8 +27,26 @@ def database_url(value: str, info: ValidationInfo) -> str:
 
 
 class DatabaseConfig(Table):
-    """`[database]`. The URL may hold a password: `${NAME}` keeps it out of the file."""
+    """`[database]`. The URL may hold a password: `${NAME}` keeps it out of the file.
+
+    The pool's keys are OpenASelect's, of each worker: connections at most (0: no limit), of which
+    so many are kept when idle (-1: all), so many made at once; `max_wait` is milliseconds (-1: for
+    ever).
+    """
 
     url: Annotated[str, AfterValidator(database_url)] = Field(
         default="sqlite:///gatewaylog.db", validate_default=True, repr=False
     )
+    max_active: Connections = 10
+    max_idle: OrAll = 10
+    min_idle: Connections = 0
+    initial_size: Connections = 0
+    max_wait: OrAll = 10_000
+
+    @field_validator("min_idle", "initial_size")
+    @classmethod
+    def _fits(cls, value: int, info: ValidationInfo) -> int:
+        most = info.data.get("max_active")
+        if most and value > most:
+            raise ValueError(f"must be at most max_active, which is {most}")
+        return value
