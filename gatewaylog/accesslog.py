@@ -193,6 +193,11 @@ class AccessLog:
         """Events that this process could not write so far."""
         return self._writer.lost
 
+    @property
+    def place(self) -> tuple[str, int]:
+        """What this process is called as Writer, and its last Seq; 0 where it wrote nothing."""
+        return self._writer.place
+
     def write(self, event: Event, *, final: bool = True) -> bool:
         """Write one event; say whether its line is in the kernel when this returns.
 

@@ -78,6 +78,11 @@ class Writer:
         """Events that could not be written so far."""
         return self._loss.total
 
+    @property
+    def place(self) -> tuple[str, int]:
+        """The writer's name, and the number of its last event, lost ones counted; 0: none yet."""
+        return self._id, self._seq
+
     def write(self, event: Event, *, final: bool = True) -> bool:
         """Write one event; say whether its line is in the kernel.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gatewaylog.cli import logs
+from gatewaylog.cli import endings, logs
 from gatewaylog.cli.terminal import printable
 from gatewaylog.cli.verbs import WrongCall
 
@@ -21,13 +21,15 @@ EXAMPLE = """\
 
 Each line carries its writer and its number (Writer, Seq). What is missing,
 double, out of order or can't be read is a line each, and the exit status is
-1 then. What a writer lost at its very end can't be seen. With the keys of a
-tamper-evident log also what was changed, added, moved, removed or cut."""
+1 then. Where a writer ended, the event log tells of those that ended in order;
+of others that can't be known. With the keys of a tamper-evident log also what
+was changed, added, moved, removed or cut."""
 
 
 def configure(parser: Parser) -> None:
     """Add the verb's arguments."""
     logs.configure(parser)
+    endings.configure(parser)
     parser.add_argument(
         "--chain-key",
         metavar="FILE",
@@ -78,10 +80,14 @@ def run(options: Namespace) -> int:
     for flaw in flaws:
         if (flaw.file, flaw.number) not in named:
             print(printable(_shown(flaw)))
-    print(printable(_summary(found, flaws, len(sources), tampered=bool(wrong))))
-    for text in inspection.summary():
+    ends = endings.Endings(options, found.ends)
+    cut = list(ends.wrong())
+    for text in cut:
         print(printable(text))
-    return 1 if flaws or wrong else 0
+    print(printable(_summary(found, flaws, len(sources), tampered=bool(wrong or cut))))
+    for text in (*ends.summary(), *inspection.summary()):
+        print(printable(text))
+    return 1 if flaws or wrong or cut else 0
 
 
 def _shown(flaw: Flaw) -> str:

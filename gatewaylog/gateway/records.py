@@ -11,12 +11,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from gatewaylog.audit.events import AuditEvent, EventLog, GatewayEvent
+from gatewaylog.audit.events.ends import End, told
 from gatewaylog.exceptions import ConfigurationError, LogError
 from gatewaylog.notices import notice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from gatewaylog.accesslog import AccessLog
     from gatewaylog.gateway.config import Config
     from gatewaylog.gateway.config.records import EventLogConfig
 
@@ -144,6 +146,16 @@ def _keys(config: Config) -> set[tuple[str, str]]:
 def key_name(kept: str) -> str:
     """Return what a key is called where the key itself must not stand; `kept` is its `sha256:…`."""
     return f"key:{kept.removeprefix(_KEY)[:8]}"
+
+
+def close(log: AccessLog, events: EventLog | None) -> None:
+    """Close an access log of this process, and record where it ended: what is missing behind its
+    last line is seen by that alone.
+    """
+    log.close()
+    if events is not None and log.place[1]:
+        detail = told(End(*log.place), str(getattr(log.sink, "name", "")))
+        events.record(AuditEvent(event=GatewayEvent.LOG_CLOSED, user=account(), detail=detail))
 
 
 class Losses:

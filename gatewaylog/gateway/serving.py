@@ -14,7 +14,7 @@ from gatewaylog.gateway.app import Gateway, Limits
 from gatewaylog.gateway.balance import Balancer
 from gatewaylog.gateway.forward import Forwarder
 from gatewaylog.gateway.metrics import MeteredLog, Metrics
-from gatewaylog.gateway.records import Losses, event_log
+from gatewaylog.gateway.records import Losses, close, event_log
 from gatewaylog.middleware.asgi import TARGET, AccessLogMiddleware
 from gatewaylog.middleware.forwarded import TrustedProxies
 
@@ -151,7 +151,7 @@ class Serving:
         await self._access.aclose()
         await self.engine.aclose()
         for log in (*self._retired, self.log):
-            log.close()
+            close(log, self.events)
         self._leave_events()
 
 

@@ -1,7 +1,7 @@
 """Whether the lines of each writer are all there, once, and in their order.
 
 A line names its writer and its number among that writer's lines (Writer, Seq). What is missing at
-the end of a writer's lines can't be seen: nobody knows how many it wrote.
+the end of a writer's lines can't be seen here: how many it wrote, an event log may tell.
 """
 
 from __future__ import annotations
@@ -56,6 +56,11 @@ class Sequences:
     def begun_before(self) -> int:
         """Of how many writers the first line is not here: it stood in a file that is gone."""
         return sum(writer.first > 1 for writer in self._writers.values())
+
+    @property
+    def ends(self) -> dict[str, int]:
+        """The last number of each writer that is here."""
+        return {name: writer.last for name, writer in self._writers.items()}
 
     def add(self, entry: Entry) -> None:
         """Take the next line."""

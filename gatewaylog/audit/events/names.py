@@ -130,6 +130,7 @@ class GatewayEvent(_Upper):
     GATEWAY_STARTED = auto()
     GATEWAY_STOPPED = auto()
     LOG_LOST = auto()
+    LOG_CLOSED = auto()
 
 
 _OF_REQUESTORS = frozenset(
