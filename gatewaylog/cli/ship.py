@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gatewaylog.cli import logs
+from gatewaylog.cli.terminal import printable
 from gatewaylog.cli.verbs import WrongCall
 from gatewaylog.exceptions import ShipError
 from gatewaylog.notices import notice
@@ -24,18 +25,21 @@ if TYPE_CHECKING:
 EXAMPLE = """\
   gatewaylog ship logs/api-access.log --to loki --url http://localhost:3100 --state ship/loki
   gatewaylog ship status --state ship/loki --output json
+  gatewaylog ship forget --state ship/loki
 
 It goes on until SIGTERM or Ctrl-C; killed, it goes on where it was. Passwords and tokens come
 from the environment, GATEWAYLOG_SHIP_PASSWORD and GATEWAYLOG_SHIP_TOKEN, or from files. ship
-status tells how far a destination is behind. docs/shipping.md has a section for each."""
+status tells how far a destination is behind. No rotated file is deleted that is not delivered
+yet; ship forget ends that for a shipper that is given up. docs/shipping.md has a section for
+each destination."""
 
-_STATUS = "status"
+_STATUS, _FORGET = "status", "forget"
 
 
 def configure(parser: Parser) -> None:
     """Add the verb's arguments."""
     logs.configure(parser)
-    parser.words.append(_STATUS)
+    parser.words += (_STATUS, _FORGET)
     parser.add_argument("--state", metavar="FOLDER", type=Path, help="where the checkpoint is kept")
     parser.add_argument("--to", choices=DESTINATIONS, help="where the lines go")
     parser.add_argument("--url", default="", help="the destination's address")
@@ -85,6 +89,10 @@ def run(options: Namespace) -> int:
         from gatewaylog.cli.ship_status import show
 
         return show(options.state, options.output)
+    if options.file[:1] == [_FORGET]:
+        from gatewaylog.ship.registering import forget
+
+        return _told(options.state, forget(options.state, [*map(Path, options.file[1:])]))
     if options.to is None:
         raise WrongCall(f"ship: --to is missing: one of {', '.join(DESTINATIONS)}")
     from gatewaylog.ship.running import ship
@@ -93,7 +101,22 @@ def run(options: Namespace) -> int:
 
     stopped = Stop()
     stop_by([signal.SIGTERM, signal.SIGINT], stopped, FAREWELL)
-    ship(_settings(options), _paths(options), options.state, stopped, once=options.once)
+    ship(
+        _settings(options),
+        _paths(options),
+        options.state,
+        stopped,
+        once=options.once,
+        registers=True,
+    )
+    return 0
+
+
+def _told(state: Path, logs: list[Path]) -> int:
+    for log in logs:
+        print(printable(f"{log}: its rotation waits for {state} no more"))
+    if not logs:
+        print(printable(f"no log's rotation waits for {state}"))
     return 0
 
 

@@ -6,6 +6,7 @@ import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from gatewaylog.ship.registering import register_at
 from gatewaylog.ship.settings import Settings, destination_of
 from gatewaylog.ship.shipper import Pace, Shipper
 from gatewaylog.ship.state import State
@@ -30,16 +31,20 @@ def ship(
     once: bool = False,
     pace: Pace = _STANDARD,
     quiet: float = QUIET,
+    registers: bool = False,
 ) -> None:
     """Deliver `logs` with the state in `folder`, until `stopped`; with `once` to their end.
 
-    Raises ShipError and ReaderError.
+    With `registers` the logs' rotation is told to keep what is not delivered yet. Raises ShipError
+    and ReaderError.
     """
     with contextlib.ExitStack() as closing:
         destination = closing.enter_context(contextlib.closing(destination_of(settings)))
         state = closing.enter_context(contextlib.closing(State(folder, settings.to)))
         trail = closing.enter_context(contextlib.closing(_trail(logs, state.checkpoint, quiet)))
         paths = tuple(str(log.absolute()) for log in logs)
+        if registers:
+            register_at(logs, folder, state.checkpoint.logs)
         state.save(replace(state.checkpoint, logs=paths))
         Shipper(destination, trail, state, stopped, pace).run(once=once)
 

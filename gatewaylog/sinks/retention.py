@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from gatewaylog.notices import notice
 from gatewaylog.sinks.packing import PACKED, packer
+from gatewaylog.sinks.registered import registered
 from gatewaylog.sinks.rotation import rotated_from
 from gatewaylog.sinks.shipped import tell_missed, unpassed
 
@@ -36,8 +37,9 @@ class Retention:
     """How many rotated files are kept (0: all), for how many seconds (0: for ever), and how they
     are packed ("gz", "zst" or "").
 
-    What the shippers of `shippers`, their state folders, have not passed is kept besides, up to
-    `max_unshipped` bytes as they are on the disk.
+    What the shippers of `shippers`, their state folders, have not passed is kept besides, and what
+    those have not that registered beside the log: up to `max_unshipped` bytes as they are on the
+    disk.
     """
 
     backups: int = 0
@@ -86,11 +88,12 @@ def tidy(
             return False
         files = rotated_from(path)
         superfluous = _superfluous(files, retention)
+        shippers = _shippers(path, retention) if superfluous else ()
         held = 0  # bytes that are kept for shippers alone
         done = True
         for _, file in reversed(files):
             if file in superfluous:
-                missing = unpassed(file, retention.shippers)
+                missing = unpassed(file, shippers)
                 held += file.stat().st_size if missing else 0
                 if not missing or held > retention.max_unshipped:
                     done &= _delete(path, file, missing, seal)
@@ -116,6 +119,11 @@ def _superfluous(files: list[tuple[datetime, Path]], retention: Retention) -> se
     too_many = files[: -retention.backups] if retention.backups else []
     too_old = [entry for entry in files if retention.keep and entry[0] < oldest]
     return {file for _, file in (*too_many, *too_old)}
+
+
+def _shippers(path: Path, retention: Retention) -> tuple[Path, ...]:
+    """Return the state folders of all shippers of a log, each once."""
+    return tuple(dict.fromkeys((*retention.shippers, *registered(path))))
 
 
 @contextlib.contextmanager

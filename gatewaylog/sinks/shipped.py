@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from gatewaylog.notices import notice
 from gatewaylog.sinks.numbers import numbers_in
 from gatewaylog.sinks.packing import PACKED, lines_of
+from gatewaylog.sinks.registered import read_small
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 MISSED = ".unshipped"
 _CHECKPOINT = "checkpoint.json"
+_LARGEST = 64 * 1024 * 1024  # bytes of a checkpoint: 200,000 files
 _MODE = 0o640
 
 
@@ -54,11 +56,11 @@ def unpassed(file: Path, shippers: Iterable[Path]) -> list[Unpassed]:
 def _offset(state: Path, first: str) -> int | None:
     """Return how far a file was delivered, None where it is over."""
     try:
-        positions = json.loads((state / _CHECKPOINT).read_bytes())["positions"]
+        positions = json.loads(read_small(state / _CHECKPOINT, _LARGEST)[0])["positions"]
         for position in positions:
             if position["first"] == first:
                 return None if position["over"] else int(position["offset"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return 0
     return 0
 

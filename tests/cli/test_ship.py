@@ -57,6 +57,20 @@ def test_status_tells_of_dead_letters_and_gaps(tmp_path: Path) -> None:
     assert "gaps          1, in state/gaps.ndjson" in known.stdout
 
 
+def test_a_shipper_that_is_given_up_holds_no_rotation_back(tmp_path: Path) -> None:
+    append(tmp_path / "api.log", range(3))
+    to = ("--to", "command", "--command", "true", "--state", "state", "--once")
+    assert gatewaylog("ship", "api.log", *to, cwd=tmp_path).returncode == 0
+    status = gatewaylog("ship", "status", "--state", "state", cwd=tmp_path).stdout
+    assert f"rotation      waits for it at {tmp_path / 'api.log'}\n" in status
+    done = gatewaylog("ship", "forget", "--state", "state", cwd=tmp_path)
+    said = f"{tmp_path / 'api.log'}: its rotation waits for state no more\n"
+    assert (done.returncode, done.stdout) == (0, said)
+    assert "rotation" not in gatewaylog("ship", "status", "--state", "state", cwd=tmp_path).stdout
+    again = gatewaylog("ship", "forget", "--state", "state", cwd=tmp_path)
+    assert (again.returncode, again.stdout) == (0, "no log's rotation waits for state\n")
+
+
 def test_status_before_the_destination_said_yes(tmp_path: Path) -> None:
     to = ("--to", "command", "--command", "cat", "--state", "state", "--once")
     assert gatewaylog("ship", "api.log", *to, cwd=tmp_path).returncode == 0
@@ -87,6 +101,7 @@ def test_status_for_programs(tmp_path: Path) -> None:
         "dead_letters_file": "state/dead-letters.ndjson",
         "gaps": 0,
         "gaps_file": "state/gaps.ndjson",
+        "rotation_waits_at": [str(tmp_path / "api.log")],
     }
 
 
