@@ -1,4 +1,4 @@
-"""What `verify` knows of the ends of writers: of orderly ones all, of others that they are unknown."""
+"""What `verify` knows of the ends of writers: of orderly ones all, of others nothing."""
 
 from __future__ import annotations
 
