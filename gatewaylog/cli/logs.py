@@ -53,6 +53,7 @@ class Configured:
 
     path: str = ""
     events: str = ""
+    events_format: str = "line"
     database: str = field(default="", repr=False)
     rules: Mapping[str, Any] = field(default_factory=dict)
     indexes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -69,14 +70,16 @@ def configured(options: Namespace) -> Configured:
         raise ConfigurationError([f"{file}: can't be read: {error.strerror}"]) from None
     except (ValueError, RecursionError) as error:
         raise ConfigurationError([f"{file}: is not TOML: {error}"]) from None
-    path = _expanded(_table(tables, "log").get("path", USUAL[0]), file, "log.path")
+    path = expanded(_table(tables, "log").get("path", USUAL[0]), file, "log.path")
     indexes = _table(_table(tables, "search"), "index")
-    events = _table(tables, "event_log").get("path", "")
+    event_log = _table(tables, "event_log")
+    events = event_log.get("path", "")
     database = _table(tables, "database").get("url", "")
     return Configured(
         path=path,
-        events=_expanded(events, file, "event_log.path") if events else "",
-        database=_expanded(database, file, "database.url") if database else "",
+        events=expanded(events, file, "event_log.path") if events else "",
+        events_format=str(event_log.get("format", "line")),
+        database=expanded(database, file, "database.url") if database else "",
         rules=_table(tables, "rules"),
         indexes={name: _globs(globs, file, name) for name, globs in indexes.items()},
     )
@@ -91,10 +94,11 @@ def _globs(value: object, file: Path, name: str) -> tuple[str, ...]:
     where = f"search.index.{name}"
     if not isinstance(value, list) or not value:
         raise ConfigurationError([f"{file}: {where}: must be a list of files, folders and globs"])
-    return tuple(_expanded(glob, file, where) for glob in value)
+    return tuple(expanded(glob, file, where) for glob in value)
 
 
-def _expanded(value: object, file: Path, where: str) -> str:
+def expanded(value: object, file: Path, where: str) -> str:
+    """Return a text of the configuration with `${NAME}` replaced. Raises ConfigurationError."""
     if isinstance(value, str) and "${" in value:
         from gatewaylog.gateway.config.environment import Expansion
 
