@@ -7,7 +7,7 @@ becomes of the batch:
 TryAgain   it may be taken later: down, busy, too slow
 Refused    it will never be taken, or some of it: for dead letters
 RefusedInPart
-           the same, where the others were taken and none may be sent again
+           the same, where the others were taken: each is sent once more, alone
 ShipError  no batch will be taken until somebody changes something: wrong token, wrong address
 """
 
@@ -62,8 +62,8 @@ class Refused(Exception):
 
 
 class RefusedInPart(Exception):
-    """Some records were refused for good and the others taken; it is not told which, and none may
-    be sent again: all are dead letters, and the next batches smaller.
+    """Some records were refused for good and the others taken, and it is not told which: each is
+    sent once more alone, and the next batches are smaller.
     """
 
 

@@ -2,9 +2,11 @@
 
 The records are encoded by opentelemetry-exporter-otlp-proto-common and posted by us: the SDK's own
 exporter hides what a receiver rejects of a batch (`partial_success`). It tells how many, never
-which, and must not be asked again (OTLP 1.x, Partial Success), so that the whole batch goes to the
-dead letters with that reason; the next ones are smaller, so that fewer stand there needlessly.
-Attributes follow the HTTP semantic conventions.
+which, so that the records of such a batch are sent once more, one by one: those that are refused
+alone are the dead letters. OTLP (1.x, Partial Success) says that a client must not retry then, as
+what was accepted comes twice; it carries the same `log.record.uid` each time, by which doubles are
+known and may be removed (semantic conventions, general log attributes). The next batches are
+smaller. Attributes follow the HTTP semantic conventions.
 """
 
 from __future__ import annotations
@@ -103,11 +105,11 @@ class Otlp:
         answer = self._web.post(content)
         judge(answer)
         rejected, message = _rejected(answer.body)
-        if not rejected:
+        if rejected <= 0:
             return ()
         if rejected >= count:
             return [(at, message) for at in range(count)]
-        raise RefusedInPart(f"{rejected} of {count} were rejected, which is not told: {message}")
+        raise RefusedInPart(f"{rejected} of {count} were rejected: {message}")
 
     def finish(self) -> None:
         """Do nothing: each batch was acknowledged."""
@@ -156,6 +158,8 @@ def _severity(record: Record) -> tuple[SeverityNumber, str]:
 
 def _attributes(record: Record) -> dict[str, str | int | float]:
     attributes: dict[str, str | int | float] = _request(record)
+    if uid := _uid(record):
+        attributes["log.record.uid"] = uid
     for key, text in record.fields():
         if key in _COUNTS and text.isascii() and text.isdigit():
             attributes[_COUNTS[key]] = int(text)
@@ -164,6 +168,14 @@ def _attributes(record: Record) -> dict[str, str | int | float]:
         elif key not in _ELSEWHERE:
             attributes[_NAMES.get(key) or f"gatewaylog.{_snake(key)}"] = text
     return attributes
+
+
+def _uid(record: Record) -> str:
+    """Return what no other event has: Writer and Seq, else MessageID and Event; else nothing."""
+    if (writer := record.of("Writer")) and (seq := record.of("Seq")):
+        return f"{writer}-{seq}"
+    message = record.of("MessageID")
+    return f"{message}-{record.event}" if message else ""
 
 
 def _request(record: Record) -> dict[str, str | int | float]:

@@ -174,7 +174,7 @@ class Shipper:
         if len(batch.records) == len(refusals) == 1:
             self._sizing.found()
         else:
-            self._sizing.taken(len(batch.records) - len(refusals))
+            self._sizing.taken(_good_at_end(batch.records, refusals))
 
     def _tell_refused(self, reason: str, *, every: float) -> None:
         """Tell how many lines were refused for good, not oftener than `every` so many seconds."""
@@ -202,8 +202,11 @@ class Shipper:
             except TryAgain as error:
                 parts.append(part[error.taken :])
             except RefusedInPart as error:
-                self._sizing.blurred()
-                refusals += [Refusal(record=record, reason=str(error)) for record in part]
+                if len(part) == 1:
+                    refusals.append(Refusal(record=part[0], reason=str(error)))
+                else:
+                    self._sizing.blurred()
+                    parts += [[record] for record in reversed(part)]
             except Refused as error:
                 if error.blamed is None and len(part) == len(records) > 1:
                     raise _RefusedWhole from None
@@ -262,6 +265,12 @@ class Shipper:
             self._tell_gaps()
         elif self._trail.positions != self._state.checkpoint.positions:
             self._state.save(replace(self._state.checkpoint, positions=self._trail.positions))
+
+
+def _good_at_end(records: Sequence[Record], refusals: Sequence[Refusal]) -> int:
+    """Return how many records were taken behind the last that was refused."""
+    last = max((refusal.record.offset for refusal in refusals), default=-1)
+    return sum(record.offset > last for record in records)
 
 
 def _refusals(part: Sequence[Record], error: Refused) -> list[Refusal]:

@@ -15,8 +15,8 @@ class Sizing:
     is soon a long one again.
 
     Where a destination tells that it refused some of a batch and took the others, but not which,
-    nothing can be searched. The next batch holds one, and the later ones a fourth of the run of
-    good ones before them: for each bad one few others are doubted.
+    each of that batch is sent again alone. The next batches hold a fourth of the run of good ones
+    before them, until they are as long as may be: for each bad one few others are sent twice.
     """
 
     def __init__(self, most: int) -> None:
@@ -41,7 +41,7 @@ class Sizing:
         self._is_blurred = True
 
     def taken(self, count: int) -> None:
-        """Take note that `count` records were taken, and the batch is done with."""
+        """Take note that the last `count` records of a batch were taken, which is done with."""
         self._run += count
         wanted = self._run // _SHARE if self._is_blurred else self.size * 2
         self.size = max(1, min(wanted, self._most))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +11,10 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
     ExportLogsServiceResponse,
 )
 
+from gatewaylog import AccessLog
 from gatewaylog.exceptions import ShipError
+from gatewaylog.ship.state import read_checkpoint
+from gatewaylog.sinks.numbers import numbers_in
 from tests.reader.logs import complete, encoded, error, incoming
 from tests.ship.counterparts import Reply, Request, listening
 from tests.ship.killing import killed_at_random
@@ -90,6 +94,7 @@ def test_a_line_becomes_a_record_by_the_semantic_conventions(log: Path, state: P
         "http.request.method": "GET",
         "url.path": "/a%20b",
         "url.query": "c=d",
+        "log.record.uid": "urn:uuid:00000000-0000-4000-8000-000000000001-INCOMING_REQUEST",
         "gatewaylog.message_id": "urn:uuid:00000000-0000-4000-8000-000000000001",
         "gatewaylog.api": "acme--Shop:v1",
     }
@@ -117,35 +122,82 @@ def test_trouble_loses_nothing(log: Path, state: Path, kind: str) -> None:
     assert receiver.lines == lines(range(10))
 
 
-def test_a_batch_of_which_some_are_rejected_is_told_in_the_dead_letters(
+def test_of_a_batch_of_which_some_are_rejected_those_alone_are_dead_letters(
     log: Path, state: Path
 ) -> None:
-    """Which ones is not told, and to ask again is forbidden: each of the batch may be one."""
+    """The answer tells how many, not which: each is sent once more, alone."""
     receiver = Receiver()
-    receiver.refuses = lambda line: '/shop/3"' in line
+    receiver.refuses = lambda line: '/shop/3"' in line or '/shop/1"' in line
     append(log, range(5))
     with listening(receiver.take) as counterpart:
         once(log, state, to="otlp", url=counterpart.url)
         append(log, [3])
         once(log, state, to="otlp", url=counterpart.url)
     letters = ndjson(state / "dead-letters.ndjson")
-    assert [letter["line"] for letter in letters] == lines(range(5), [3])
-    reasons = [letter["reason"] for letter in letters]
-    assert reasons == ["1 of 5 were rejected, which is not told: too long"] * 5 + ["too long"]
-    assert receiver.lines == lines([0, 1, 2, 4])
+    assert [letter["line"] for letter in letters] == lines([1, 3, 3])
+    assert {letter["reason"] for letter in letters} == {"too long"}
+    assert receiver.lines == lines([0, 2, 4], [0, 2, 4])
+    checkpoint = read_checkpoint(state)
+    assert checkpoint is not None
+    assert (checkpoint.delivered, checkpoint.dead) == (3, 3)
+
+
+def test_what_comes_twice_carries_the_same_uid(log: Path, state: Path) -> None:
+    receiver = Receiver()
+    receiver.refuses = lambda line: '/shop/1"' in line
+    numbered = incoming(4)
+    log.write_bytes(b"".join(map(encoded, (incoming(0), incoming(1)))) + b"what?\n")
+    access_log = AccessLog(log)
+    access_log.write(numbered)
+    access_log.close()
+    with listening(receiver.take) as counterpart:
+        once(log, state, to="otlp", url=counterpart.url)
+    uids = [attributes(record).get("log.record.uid") for record in receiver.records]
+    message = "urn:uuid:00000000-0000-4000-8000-000000000000-INCOMING_REQUEST"
+    numbers = numbers_in(log.read_bytes().splitlines()[-1])
+    assert numbers is not None
+    assert uids == [message, None, f"{numbers[0]}-1"] * 2
 
 
 def test_after_some_were_rejected_the_batches_are_smaller(log: Path, state: Path) -> None:
-    """None is sent twice, and few of those that were taken are dead letters."""
+    """Few of those that are taken come twice, and none three times."""
     receiver = Receiver()
     receiver.refuses = lambda line: '99"' in line.partition("RequestInURL=")[2][:20]
     append(log, range(2000))
     with listening(receiver.take) as counterpart:
         once(log, state, to="otlp", url=counterpart.url)
-    letters = {letter["line"] for letter in ndjson(state / "dead-letters.ndjson")}
-    assert {line for line in lines(range(2000)) if receiver.refuses(line)} <= letters
-    assert len(receiver.lines) == len(set(receiver.lines)) == 1980
-    assert len(letters) < 1000 + 10 * 25
+    letters = [letter["line"] for letter in ndjson(state / "dead-letters.ndjson")]
+    assert letters == [line for line in lines(range(2000)) if receiver.refuses(line)]
+    times = Counter(receiver.lines)
+    assert set(times) == set(lines(range(2000))) - set(letters)
+    assert set(times.values()) == {1, 2}
+    assert times.total() - len(times) < 1000 + 10 * 25
+
+
+def test_batches_are_full_again_once_none_is_rejected(log: Path, state: Path) -> None:
+    receiver = Receiver()
+    receiver.refuses = lambda line: '/shop/1"' in line
+    append(log, range(12_000))
+    with listening(receiver.take) as counterpart:
+        once(log, state, to="otlp", url=counterpart.url)
+    sizes = [
+        len(scope.log_records)
+        for asked in receiver.requests
+        for resource in asked.resource_logs
+        for scope in resource.scope_logs
+    ]
+    assert max(sizes[1001:]) == 1000
+    assert len(receiver.lines) == 12_000 - 1 + 999
+
+
+def test_a_receiver_that_rejects_an_impossible_number_has_taken_all(log: Path, state: Path) -> None:
+    answer = ExportLogsServiceResponse()
+    answer.partial_success.rejected_log_records = -1
+    append(log, range(3))
+    with listening(lambda request: (200, {}, answer.SerializeToString())) as counterpart:
+        once(log, state, to="otlp", url=counterpart.url)
+    assert ndjson(state / "dead-letters.ndjson") == []
+    assert len(counterpart.requests) == 1
 
 
 def test_headers_come_from_the_usual_variable(
@@ -173,8 +225,11 @@ def test_an_answer_that_is_no_protobuf_is_a_yes(log: Path, state: Path) -> None:
 
 
 @pytest.mark.system
-def test_killed_at_random_a_receiver_has_each_line(log: Path, state: Path) -> None:
+def test_killed_at_random_a_receiver_has_each_line_and_dead_letters_are_exact(
+    log: Path, state: Path
+) -> None:
     receiver = Receiver()
+    receiver.refuses = lambda line: '99"' in line.partition("RequestInURL=")[2][:20]
     with listening(receiver.take) as counterpart:
         written = killed_at_random(
             log,
@@ -185,5 +240,8 @@ def test_killed_at_random_a_receiver_has_each_line(log: Path, state: Path) -> No
             url=counterpart.url,
             timeout=0.5,
         )
-    assert set(receiver.lines) == set(lines(range(written)))
-    assert ndjson(state / "dead-letters.ndjson") == ndjson(state / "gaps.ndjson") == []
+    refused = [line for line in lines(range(written)) if receiver.refuses(line)]
+    letters = [letter["line"] for letter in ndjson(state / "dead-letters.ndjson")]
+    assert Counter(letters) == Counter(refused)
+    assert set(receiver.lines) == set(lines(range(written))) - set(refused)
+    assert ndjson(state / "gaps.ndjson") == []
