@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tests.ship.counterparts import Counterpart
 
 _LAUNCHER = Path(__file__).with_name("launcher.py")
-TIMES = int(os.environ.get("GATEWAYLOG_KILLS", "10"))  # scripts/soak: 200
+TIMES = int(os.environ.get("GATEWAYLOG_KILLS", "50"))  # scripts/soak: 200
 SEED = int(os.environ.get("GATEWAYLOG_SEED", random.randrange(10**6)))
 
 
