@@ -50,3 +50,10 @@ def _known(url: str, where: str) -> str:
     if not url.startswith(_KNOWN) or url == _SQLITE:
         raise WrongCall(f"tokens: {where} must be like {USUAL} or postgresql://host/name")
     return url
+
+
+def shown(url: str) -> str:
+    """Return the URL without its password."""
+    from sqlalchemy import make_url
+
+    return make_url(url).render_as_string(hide_password=True)
