@@ -57,16 +57,28 @@ def test_splunk_has_each_line(log: Path, state: Path, *, acknowledges: bool) -> 
     assert ndjson(state / "dead-letters.ndjson") == ndjson(state / "gaps.ndjson") == []
 
 
+# Fails before it took the batch, fails afterwards, takes too long, or does what is asked of it.
+_PROGRAM = """
+case $(($$ % 8)) in
+    0) exit 1 ;;
+    1) cat >> "$0"; exit 1 ;;
+    2) exec sleep 2 ;;
+esac
+cat >> "$0"
+"""
+
+
 def test_a_command_gets_each_line(log: Path, state: Path, tmp_path: Path) -> None:
+    """It fails now and then, so that some come twice."""
     out = tmp_path / "out"
-    command = ["sh", "-c", f"cat >> '{out}'"]
     written = killed_at_random(
         log,
         state,
         None,
         progress=lambda: out.stat().st_size if out.exists() else 0,
         to="command",
-        command=command,
+        command=["sh", "-c", _PROGRAM, str(out)],
+        timeout=0.3,
     )
     assert set(out.read_text().splitlines()) >= set(lines(range(written)))
     assert ndjson(state / "dead-letters.ndjson") == ndjson(state / "gaps.ndjson") == []
