@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 import threading
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, ClassVar
 
@@ -16,13 +18,16 @@ from gatewaylog.accesslog import AccessLog
 from gatewaylog.audit.events import AuditEvent, EventLog, GatewayEvent
 from gatewaylog.audit.events.line import parse_line
 from gatewaylog.audit.rules.lines import event_of, use_of
-from gatewaylog.cli import watching
-from gatewaylog.cli.verbs import Parser, WrongCall
+from gatewaylog.audit.rules.told import Told
+from gatewaylog.cli.tokens import PARTS
+from gatewaylog.cli.verbs import WrongCall, part
 from gatewaylog.events import IncomingRequest, LogLoss, RequestComplete, RequestError
 from gatewaylog.formats import Line
 from gatewaylog.formats import parse_line as parse_access
 from gatewaylog.sinks import MemorySink
+from tests.audit.rules.test_places import places
 from tests.cli.processes import Running, environment
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,16 +35,7 @@ if TYPE_CHECKING:
 
     from gatewaylog.events import Event
 
-_WATCH = """
-import sys
-from gatewaylog.cli import watching
-from gatewaylog.cli.verbs import Parser
-parser = Parser("gatewaylog tokens")
-from gatewaylog.cli import logs
-logs.configure(parser)
-watching.configure(parser)
-sys.exit(watching.run(parser.parse_args(sys.argv[1:])))
-"""
+_WATCH = [sys.executable, "-m", "gatewaylog", "tokens", "watch"]
 
 
 def guess(log: AccessLog, count: int = 20) -> None:
@@ -66,12 +62,8 @@ def guess(log: AccessLog, count: int = 20) -> None:
 
 
 def watch(*arguments: str) -> int:
-    from gatewaylog.cli import logs
-
-    parser = Parser("gatewaylog tokens")
-    logs.configure(parser)
-    watching.configure(parser)
-    return watching.run(parser.parse_args(arguments))
+    verb, parser = part("tokens", "watch", PARTS)
+    return verb.run(parser.parse_args(arguments))
 
 
 @pytest.fixture
@@ -180,29 +172,19 @@ def test_a_webhook_that_is_down_is_told_without_its_address(
 ) -> None:
     guess(AccessLog(folder / "api.log"))
     assert watch("--once", "--webhook", "http://127.0.0.1:1/secret") == 0
-    said = capsys.readouterr().err
-    assert said.startswith("gatewaylog: the webhook did not take R06 of shop: ")
-    assert "secret" not in said
+    said = capsys.readouterr().err.splitlines()
+    assert said[0].startswith("gatewaylog: the webhook does not take findings: ")
+    assert said[-1] == "gatewaylog: the webhook did not take R06 of shop"
+    assert "secret" not in "".join(said)
 
 
 def test_new_findings_are_told_as_lines_come_and_old_ones_are_not(folder: Path) -> None:
     log = AccessLog(folder / "api.log")
     guess(log)
-    with subprocess.Popen(
-        [sys.executable, "-c", _WATCH],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env=environment(),
-    ) as process:
-        assert process.stdout is not None
-        running = Running(process, process.stdout.fileno())
-        try:
-            threading.Thread(target=_guess_again, args=(log, running), daemon=True).start()
-            running.reads("R06 high   other")
-            assert running.stopped_by(signal.SIGTERM) == 0
-        finally:
-            process.kill()
+    with watching(folder) as running:
+        threading.Thread(target=_guess_again, args=(log, running), daemon=True).start()
+        running.reads("R06 high   other")
+        assert running.stopped_by(signal.SIGTERM) == 0
     assert "shop" not in running.text
 
 
@@ -212,15 +194,18 @@ def _guess_again(log: AccessLog, running: Running) -> None:
     while running.process.poll() is None:
         # Each time of another client: a finding is told once in 24 hours.
         turn += 1
-        for _ in range(20):
-            log.write(RequestError(status_code=401, remote_ip="192.0.2.9", token_ref="x"))
-        name = f"other{turn}"
-        log.write(
-            RequestComplete(
-                status_code=200, remote_ip="192.0.2.9", token_ref="y", application_name=name
-            )
-        )
+        guess_of(log, f"other{turn}")
         pause.wait(0.2)
+
+
+def guess_of(log: AccessLog, client: str) -> None:
+    for _ in range(20):
+        log.write(RequestError(status_code=401, remote_ip="192.0.2.9", token_ref="x"))
+    log.write(
+        RequestComplete(
+            status_code=200, remote_ip="192.0.2.9", token_ref="y", application_name=client
+        )
+    )
 
 
 @pytest.mark.parametrize(
@@ -246,3 +231,119 @@ def test_findings_are_recorded_only_where_it_is_said_where(folder: Path) -> None
     guess(AccessLog(folder / "api.log"))
     with pytest.raises(WrongCall, match=r"--record needs event_log\.path"):
         watch("--once", "--record")
+
+
+@contextmanager
+def watching(folder: Path, *arguments: str) -> Iterator[Running]:
+    with subprocess.Popen(
+        [*_WATCH, *arguments],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=environment(),
+    ) as process:
+        assert process.stdout is not None
+        try:
+            yield Running(process, process.stdout.fileno())
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+def test_a_restart_tells_what_came_meanwhile_and_nothing_twice(
+    folder: Path, end: signal.Signals
+) -> None:
+    log, state = AccessLog(folder / "api.log"), folder / ".api.log.watched"
+    clients: list[str] = []
+
+    def is_kept() -> bool:
+        """Guess once more until the first is told; then wait until the last is."""
+        kept = state.read_text() if state.exists() else ""
+        if "R06" not in kept:
+            clients.append(f"other{len(clients)}")
+            guess_of(log, clients[-1])
+        return f'"{clients[-1]}"' in kept
+
+    with watching(folder) as running:
+        wait_for(is_kept)
+        running.stopped_by(end)
+    before = running.text
+    guess(log)
+    with watching(folder) as running:
+        running.reads("R06 high   shop:")
+        assert running.stopped_by(signal.SIGTERM) == 0
+    told = [line.split()[4] for line in (before + running.text).splitlines()]
+    assert sorted(told) == sorted(set(told))
+    assert told[-1] == "shop:"
+    assert f"{clients[-1]}:" in told
+
+
+def test_once_tells_what_was_not_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = AccessLog(folder / "api.log")
+    guess(log)
+    for _ in range(2):
+        watch("--once", "--state", "told", "--record")
+    assert capsys.readouterr().out.count("R06") == 1
+    assert (folder / "event.log").read_text().count("RULE_FIRED") == 1
+    watch("--once")
+    assert capsys.readouterr().out.count("R06") == 1
+
+
+def test_what_a_webhook_did_not_take_is_posted_by_the_next_process(folder: Path, hook: str) -> None:
+    guess(AccessLog(folder / "api.log"))
+    watch("--once", "--state", "told", "--webhook", "http://127.0.0.1:1/")
+    assert not Hook.took
+    watch("--once", "--state", "told", "--webhook", hook)
+    watch("--once", "--state", "told", "--webhook", hook)
+    assert [told["client"] for told in Hook.took] == ["shop"]
+
+
+def test_a_webhook_that_does_not_answer_holds_no_finding_back(folder: Path) -> None:
+    log = AccessLog(folder / "api.log")
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        url = f"http://127.0.0.1:{deaf.getsockname()[1]}/"
+        with watching(folder, "--webhook", url) as running:
+            threading.Thread(target=_guess_again, args=(log, running), daemon=True).start()
+            running.reads(r"(.*R06 high   other\d+: .*\n){3}")
+
+
+def test_the_configuration_names_webhook_places_and_state(
+    folder: Path,
+    hook: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HOOK", hook)
+    (folder / "places.mmdb").write_bytes(b"none")
+    with (folder / "gateway.toml").open("a") as file:
+        file.write('[rules]\nwebhook = "${HOOK}"\nstate = "told"\ngeoip = "places.mmdb"\n')
+    guess(AccessLog(folder / "api.log"))
+    with pytest.raises(WrongCall, match=r"--geoip places\.mmdb: is no file of places"):
+        watch("--once")
+    places(folder)
+    watch("--once")
+    watch("--once")
+    assert [told["client"] for told in Hook.took] == ["shop"]
+    assert capsys.readouterr().out.count("R06") == 1
+
+
+def test_two_can_not_watch_with_one_memory(folder: Path) -> None:
+    AccessLog(folder / "api.log")
+    with Told(folder / "told"), pytest.raises(WrongCall, match="another process watches with it"):
+        watch("--once", "--state", "told")
+    (folder / "told").write_text("a shopping list")
+    with pytest.raises(WrongCall, match="told: is not what tokens watch keeps there"):
+        watch("--once", "--state", "told")
+    with pytest.raises(WrongCall, match="--state no/told: No such file"):
+        watch("--once", "--state", "no/told")
+
+
+def test_what_can_not_be_kept_is_told_and_stops_nothing(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    guess(AccessLog(folder / "api.log"))
+    (folder / "told.new").mkdir()
+    assert watch("--once", "--state", "told") == 0
+    said = capsys.readouterr()
+    assert "R06" in said.out
+    assert said.err.count("can't keep what was told: Is a directory") == 1

@@ -1,22 +1,18 @@
-"""Where findings go: the event log, a webhook."""
+"""Where findings go, and how they look there."""
 
 from __future__ import annotations
 
-import json
-import urllib.error
-import urllib.request
+import hashlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
 from gatewaylog.audit.events import AuditEvent, GatewayEvent
-from gatewaylog.notices import notice
 
 if TYPE_CHECKING:
     from gatewaylog.audit.events import EventLog
     from gatewaylog.audit.rules.records import Finding
 
 _AUTHORITY = "gatewaylog.rules"
-_PATIENCE = 10.0  # seconds that a webhook has to answer
 
 
 class Report(Protocol):
@@ -45,34 +41,14 @@ class ToEventLog:
         )
 
 
-class ToWebhook:
-    """Posts each finding as JSON to an address. Raises ValueError for what is none."""
-
-    def __init__(self, url: str) -> None:
-        if not url.startswith(("http://", "https://")):
-            raise ValueError("must be a URL like https://alerts.example.org/hook")
-        self._url = url
-
-    def tell(self, finding: Finding) -> None:
-        """Post it; that it was not taken is told on standard error."""
-        request = urllib.request.Request(  # noqa: S310 - its scheme is checked above
-            self._url,
-            data=json.dumps(shown(finding)).encode(),
-            headers={"Content-Type": "application/json"},
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=_PATIENCE):  # noqa: S310 - as above
-                return
-        except (OSError, urllib.error.URLError, ValueError) as error:
-            # The address may hold a secret, and is not told.
-            reason = getattr(error, "reason", None) or type(error).__name__
-            notice(f"the webhook did not take {finding.rule} of {finding.client}: {reason}")
-
-
 def shown(finding: Finding) -> dict[str, object]:
-    """Return a finding for programs; its time in RFC 3339, UTC."""
+    """Return a finding for programs; its time in RFC 3339, UTC. One that is told again, as to a
+    webhook whose answer was lost, has the same id.
+    """
     moment = datetime.fromtimestamp(finding.at, UTC).isoformat(timespec="seconds")
+    told = f"{finding.rule} {finding.severity} {finding.at} {finding.client}"
     return {
+        "id": hashlib.sha256(told.encode("utf-8", "surrogateescape")).hexdigest()[:32],
         "rule": finding.rule,
         "severity": finding.severity.name.lower(),
         "client": finding.client,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 # In the order of --help. A verb's module has its name.
 PARTS = {
     "init": "make the tables in the database, or bring older ones up to date",
+    "watch": "run the rules over a log as it grows, and tell new findings",
 }
 EXAMPLE = """\
   gatewaylog tokens init --database sqlite:///gatewaylog.db

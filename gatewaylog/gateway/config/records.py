@@ -17,6 +17,13 @@ from gatewaylog.gateway.config.values import (
 Level = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 
 
+def hook(value: str) -> str:
+    """Accept the URL of a webhook; empty is none."""
+    if value and not value.startswith(("http://", "https://")):
+        raise ValueError('must be a URL like "https://alerts.example.org/hook"')
+    return value
+
+
 class EventLogConfig(Table):
     """`[event_log]`: where it is recorded who did what. An empty path is none; `-` is standard
     output.
@@ -71,9 +78,16 @@ class SystemLogConfig(Table):
 class RulesConfig(Table):
     """`[rules]`: which of the rules R01 to R14 are left out, and when the others fire:
     `[rules.thresholds.R04]` has thresholds of that rule by their names.
+
+    The others are those of `gatewaylog tokens watch`: where findings are posted, the file that
+    tells where addresses are, and the one in which is kept what was told. Empty is none, and for
+    `state` the usual one.
     """
 
     disabled: tuple[str, ...] = ()
+    webhook: Annotated[str, AfterValidator(hook)] = Field(default="", repr=False)
+    geoip: str = ""
+    state: str = ""
     thresholds: dict[str, dict[str, float]] = {}  # noqa: RUF012 - pydantic copies it
 
     @field_validator("disabled")
