@@ -89,9 +89,11 @@ class Pseudonyms:
         """Return the TokenRef of a credential: of its SHA-256, so that a store that keeps only
         hashes can be joined; without a key, of SHA-256 itself.
         """
-        if not self._key:
-            return hashlib.sha256(credential).hexdigest()[:_REFERENCE]
-        return self._hmac(hashlib.sha256(credential).digest())
+        return self.of_digest(hashlib.sha256(credential).digest())
+
+    def of_digest(self, digest: bytes) -> str:
+        """Return the TokenRef of the credential with this SHA-256."""
+        return self._hmac(digest) if self._key else digest.hex()[:_REFERENCE]
 
     def _hmac(self, message: bytes) -> str:
         return hmac.digest(self._key, message, "sha256").hex()[:_REFERENCE]

@@ -40,7 +40,7 @@ def batch_of(track: Track, block: Block, events: int, number: int) -> Batch:
         end = entries[events].offset
         entries = entries[:events]
     before = track.position
-    records = tuple(records_of(entries, number, before.nanoseconds))
+    records = tuple(records_of(entries, before.first, number, before.nanoseconds))
     last = _line_before(track, block, end)
     position = replace(
         before,

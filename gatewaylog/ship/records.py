@@ -25,13 +25,15 @@ class Record:
     """One line of a log.
 
     `raw` is without its line feed; `file` and `offset` say where it stands (in bytes of what is
-    unpacked), `number` how many lines were shipped before it. `row` is what it tells, None where it
+    unpacked), `origin` knows the file whatever its name becomes: the SHA-256 of its first line.
+    `number` is how many lines were shipped before it. `row` is what it tells, None where it
     can't be read: such a line has the time of the line before it where it tells none itself.
     `nanoseconds` count since the epoch.
     """
 
     raw: bytes
     file: str
+    origin: str
     offset: int
     number: int
     nanoseconds: int
@@ -70,9 +72,9 @@ def sendable(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
-def records_of(entries: Iterable[Entry], number: int, before: int) -> Iterator[Record]:
-    """Yield what destinations take: `number` is the first one's, `before` the time of the line
-    before it, in nanoseconds.
+def records_of(entries: Iterable[Entry], origin: str, number: int, before: int) -> Iterator[Record]:
+    """Yield what destinations take of the file `origin`: `number` is the first one's, `before` the
+    time of the line before it, in nanoseconds.
     """
     for at, entry in enumerate(entries, number):
         row = _read(clean(entry.raw))
@@ -81,6 +83,7 @@ def records_of(entries: Iterable[Entry], number: int, before: int) -> Iterator[R
         yield Record(
             raw=entry.raw,
             file=entry.source.name,
+            origin=origin,
             offset=entry.offset,
             number=at,
             nanoseconds=before,

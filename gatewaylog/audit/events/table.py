@@ -80,7 +80,7 @@ class EventTable:
     def __init__(self, engine: Engine, name: str = NAME) -> None:
         self._engine = engine
         self._columns = {column["name"]: _column(column) for column in _reflected(engine, name)}
-        known = [column for column in _values(None) if column in self._columns]
+        known = [column for column in values_of(None) if column in self._columns]
         if "event" not in self._columns:
             raise LookupError(f"there is no table {name} with the columns of an event log")
         self._known = known
@@ -95,7 +95,7 @@ class EventTable:
                 connection.execute(statement, rows)
 
     def _row(self, event: AuditEvent) -> dict[str, object]:
-        values = _values(event)
+        values = values_of(event)
         return {column: self._fitted(column, values[column]) for column in self._known}
 
     def _fitted(self, name: str, value: object) -> object:
@@ -109,7 +109,7 @@ class EventTable:
         return value
 
 
-def _values(event: AuditEvent | None) -> dict[str, object]:
+def values_of(event: AuditEvent | None) -> dict[str, object]:
     """Return a record by columns, in their order; of None the columns alone."""
     at = None if event is None or event.at is None else datetime.fromtimestamp(event.at, UTC)
     return {
