@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from gatewaylog.reader import Source
     from gatewaylog.reader.lines import Entry
+    from gatewaylog.seal.chain import Link
 
     Key = TypeVar("Key")
 
@@ -61,6 +62,12 @@ class Inspection:
         if self._linking is not None:
             audit = self._audit(source)
             self._linking.file(source.name, audit.begun(source.path) if audit else Begun())
+
+    def follows(self, entry: Entry) -> Link | None:
+        """Take the next line where its Chain proves it, so that it need not be read; else None."""
+        if self._linking is None or b"LOG_LOSS" in entry.raw:
+            return None
+        return self._linking.follows(entry.raw)
 
     def add(self, entry: Entry) -> None:
         """Take the next line."""

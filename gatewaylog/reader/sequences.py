@@ -68,17 +68,22 @@ class Sequences:
         if isinstance(line, Unparsed):
             self._flaws.append(_flaw("unreadable", "", 0, 0, entry, line.reason))
             return
-        self.lines += 1
         if line.writer is None or line.seq is None:
+            self.lines += 1
             self.unnumbered += 1
             return
-        writer = self._writers.get(line.writer)
-        if writer is None:
-            writer = self._writers[line.writer] = _Writer(line.seq)
-        elif (what := writer.take(line.seq, entry)) is not None:
-            self._flaws.append(_flaw(what, line.writer, line.seq, line.seq, entry))
+        self.number(line.writer, line.seq, entry)
         if isinstance(line.event, LogLoss):
-            writer.told.append(line.event)
+            self._writers[line.writer].told.append(line.event)
+
+    def number(self, name: str, seq: int, entry: Entry) -> None:
+        """Take the next line, a good one that is no LOG_LOSS: whose it is and its number."""
+        self.lines += 1
+        writer = self._writers.get(name)
+        if writer is None:
+            self._writers[name] = _Writer(seq)
+        elif (what := writer.take(seq, entry)) is not None:
+            self._flaws.append(_flaw(what, name, seq, seq, entry))
 
     def flaws(self) -> Iterator[Flaw]:
         """Yield what is wrong; gaps last, as late lines may have filled them."""

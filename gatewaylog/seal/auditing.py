@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gatewaylog.reader.names import name_of
 from gatewaylog.reader.sources import Source, siblings
 from gatewaylog.seal.digest import SUFFIX, hash_of, read_line
+from gatewaylog.seal.held import first_of, held_by, lines_in
 from gatewaylog.seal.linking import Begun, Wrong
 
 if TYPE_CHECKING:
@@ -26,11 +26,18 @@ class _Story:
     digests: list[Digest] = field(default_factory=list)
     deleted: bool = False
     source: Source | None = None
+    lines: int = 0
+    """Those that the file has, once it is read."""
 
     @property
     def last(self) -> Digest:
         """The newest digest."""
         return self.digests[-1]
+
+    @property
+    def first(self) -> str:
+        """The SHA-256 of the file's first line."""
+        return self.last.first
 
     @property
     def place(self) -> tuple[object, ...]:
@@ -45,7 +52,7 @@ class _File:
     def __init__(self, path: Path) -> None:
         self.source = Source(str(path))
         self.name = path.name.removesuffix(name_of(path.name).packed)
-        self.first = _first(self.source)
+        self.first = first_of(self.source)
 
 
 class Auditing:
@@ -61,13 +68,14 @@ class Auditing:
         self._log = log
         self._judges = {judge.name: judge for judge in judges}
         self._stories: dict[str, _Story] = {}
+        self._by_path: dict[Path, _Story] = {}
         self._read(ledger)
         self._find()
 
     def _read(self, ledger: Path) -> None:
         source = Source(str(ledger))
         before, number, told = b"", 0, ""
-        for at, raw in enumerate(_lines(source), 1):
+        for at, raw in enumerate(lines_in(source), 1):
             try:
                 signed = read_line(raw)
                 digest = signed.digest
@@ -108,24 +116,22 @@ class Auditing:
         first line alone, which it keeps too, and by its name where that line was changed.
         """
         files = [_File(path) for path in siblings(self._log)]
-        ways: tuple[Callable[[_File, _Story], bool], ...] = (
-            lambda file, story: file.name == story.last.name and file.first == story.last.first,
-            lambda file, story: file.name == story.last.name and story.last.final,
-            lambda file, story: file.first == story.last.first,
-            lambda file, story: file.name == story.last.name and not story.deleted,
+        ways: tuple[tuple[Callable[[_File], object], Callable[[_Story], object]], ...] = (
+            (lambda file: (file.name, file.first), lambda story: (story.last.name, story.first)),
+            (lambda file: file.name, lambda story: story.last.name if story.last.final else None),
+            (lambda file: file.first, lambda story: story.first),
+            (lambda file: file.name, lambda story: None if story.deleted else story.last.name),
         )
-        for is_it in ways:
+        for of_file, of_story in ways:
+            left = {of_file(file): file for file in reversed(files)}
             for story in self._stories.values():
-                found = next((file for file in files if is_it(file, story)), None)
-                if story.source is None and found is not None:
+                if story.source is None and (found := left.pop(of_story(story), None)) is not None:
                     story.source = found.source
                     files.remove(found)
+                    self._by_path[found.source.path.resolve()] = story
 
     def _story_of(self, path: Path) -> _Story | None:
-        for story in self._stories.values():
-            if story.source is not None and story.source.path.resolve() == path.resolve():
-                return story
-        return None
+        return self._by_path.get(path.resolve())
 
     def begun(self, path: Path) -> Begun:
         """Return what is known of the writers where a file begins."""
@@ -153,12 +159,14 @@ class Auditing:
                 self.wrong.append(Wrong(file=name, number=0, text=text))
 
     def _compare(self, source: Source, story: _Story) -> None:
+        held = held_by(source, (digest.size for digest in story.digests))
+        story.lines = held.lines
         good = 0
-        for digest, sha256 in _hashes(source, story.digests):
+        for digest in sorted(story.digests, key=lambda digest: digest.size):
+            sha256 = held.hashes.get(digest.size)
             if sha256 is None:
                 text = f"is cut here: {digest.lines} lines of it were signed at {digest.at}"
-                number = _count(source) + 1
-                self.wrong.append(Wrong(file=source.name, number=number, text=text))
+                self.wrong.append(Wrong(file=source.name, number=held.lines + 1, text=text))
                 return
             if sha256 != digest.sha256:
                 text = (
@@ -170,7 +178,7 @@ class Auditing:
                 )
                 return
             good = digest.lines
-        if story.last.final and sum(map(len, source.pieces())) > story.last.size:
+        if story.last.final and held.size > story.last.size:
             text = f"was added behind the end of the file that was signed at {story.last.at}"
             self.wrong.append(Wrong(file=source.name, number=good + 1, text=text))
 
@@ -189,47 +197,14 @@ class Auditing:
                 yield Wrong(file=str(path), number=0, text=text)
 
     def unsigned(self, path: Path) -> int:
-        """Return how many lines of a file no digest covers yet."""
+        """Return how many lines of a file no digest covers yet, once all is checked."""
         story = self._story_of(path)
-        total = _count(Source(str(path)))
-        return max(0, total - story.last.lines) if story else total
+        if story is None:
+            return held_by(Source(str(path))).lines
+        return max(0, story.lines - story.last.lines)
 
 
 def ledger_of(path: Path) -> tuple[Path, Path]:
     """Return the log that a file belongs to, and where its digests are."""
     log = path.with_name(name_of(path.name).family)
     return log, log.with_name(log.name + SUFFIX)
-
-
-def _lines(source: Source) -> Iterator[bytes]:
-    rest = b""
-    for piece in source.pieces():
-        *whole, rest = (rest + piece).split(b"\n")
-        yield from whole
-    if rest:
-        yield rest
-
-
-def _first(source: Source) -> str:
-    line = next(_lines(source), b"")
-    return hash_of(line + b"\n")
-
-
-def _count(source: Source) -> int:
-    return sum(piece.count(b"\n") for piece in source.pieces())
-
-
-def _hashes(source: Source, digests: list[Digest]) -> Iterator[tuple[Digest, str | None]]:
-    """Yield each digest with the hash of as many bytes of the file, None where it has fewer."""
-    wanted = sorted(digests, key=lambda digest: digest.size)
-    at, running = 0, hashlib.sha256()
-    for piece in source.pieces():
-        while wanted and wanted[0].size <= at + len(piece):
-            digest = wanted.pop(0)
-            part = running.copy()
-            part.update(piece[: digest.size - at])
-            yield digest, part.hexdigest()
-        running.update(piece)
-        at += len(piece)
-    for digest in wanted:
-        yield digest, None

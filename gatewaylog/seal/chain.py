@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
-from gatewaylog.sinks.numbers import numbers_in
+from gatewaylog.sinks.numbers import numbers_at_end
 
 if TYPE_CHECKING:
     from gatewaylog.sinks import Sink
@@ -76,15 +76,14 @@ class Link(NamedTuple):
 
 def link_of(raw: bytes) -> Link | None:
     """Read a line without its line feed; None where no Chain stands last on it."""
+    match = numbers_at_end(raw)
+    if match is None:
+        return None
+    writer, seq, before, chain, behind = match.groups()
     opening, closing, _ = _around(raw)
-    end = len(raw) - len(closing)
-    at = end - _DIGITS - len(opening)
-    if at < 0 or raw[end:] != closing or raw[at : at + len(opening)] != opening:
+    if before != opening or behind != closing or match.end(5) != len(raw):
         return None
-    numbers = numbers_in(raw)
-    if numbers is None:
-        return None
-    return Link(*numbers, raw[:at], raw[end - _DIGITS : end])
+    return Link(writer.decode(), int(seq), raw[: match.start(3)], chain)
 
 
 def _around(line: bytes) -> tuple[bytes, bytes, int]:

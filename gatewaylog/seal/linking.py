@@ -89,6 +89,24 @@ class Linking:
         ends[link.writer] = max(link.seq, ends.get(link.writer, 0))
         self._take(link, number)
 
+    def follows(self, raw: bytes) -> Link | None:
+        """Take the next line where it simply follows its writer's last one in this file; else take
+        nothing, and return None: that is for `add`.
+        """
+        link = link_of(raw)
+        if link is None:
+            return None
+        writer, ends = self._writers.get(link.writer), self.ends[self._file]
+        if writer is None or writer.mac is None or writer.last is None or link.writer not in ends:
+            return None
+        if writer.mac.chain(writer.last, link.head) != link.chain:
+            return None
+        ends[link.writer] = max(link.seq, ends[link.writer])
+        self.good += 1
+        writer.last, writer.seq, writer.suspect = link.chain, link.seq, None
+        self._was_bare = False
+        return link
+
     def _tell(self, number: int, text: str) -> None:
         self.wrong.append(Wrong(file=self._file, number=number, text=text))
 
