@@ -17,7 +17,7 @@ from gatewaylog.sinks.keeping import Keeping
 from gatewaylog.writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from gatewaylog.events import Event
     from gatewaylog.exchange import Exchange
@@ -162,6 +162,7 @@ class AccessLog:
         self.disk = keeping.disk(self.sink)
         self.is_strict = on_full != "drop" or self.disk is not None
         self.closed = False
+        self.on_pruned: Callable[[Sequence[str]], None] | None = None
         # Begun and not ended. Some servers end with calls that they never finish nor cancel.
         self.unfinished: set[Exchange] = set()
         renew_after_fork(self._forked)
@@ -220,6 +221,13 @@ class AccessLog:
         self._writer.look()
         if self.disk is not None:
             self.disk.ask(bool)
+
+    def pruned(self, names: Sequence[str]) -> None:
+        """Take note of rotated files that were deleted; `on_pruned`, where it is set, hears of
+        them in a thread of its own.
+        """
+        if self.on_pruned is not None:
+            self.on_pruned(names)
 
     def reopen(self) -> None:
         """Open the log's file again by its name, as after a rotation from outside."""

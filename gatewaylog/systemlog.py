@@ -23,7 +23,7 @@ from gatewaylog.sinks.retention import Retention
 from gatewaylog.sinks.rotation import Rotation
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 ROOT = "gatewaylog"
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -143,6 +143,10 @@ class _File(logging.Handler):
     def look(self) -> None:
         """See whether the file was rotated."""
         self._sink.look()
+
+    def pruned(self, names: Sequence[str]) -> None:
+        """Tell of rotated files of this log that were deleted."""
+        logging.getLogger(ROOT).info("deleted of the system log: %s", ", ".join(names))
 
     def close(self) -> None:
         """Close the file."""

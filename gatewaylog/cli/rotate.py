@@ -57,7 +57,11 @@ def run(options: Namespace) -> int:
         raise WrongCall(f"rotate: {path}: can't be renamed, or is being rotated by another process")
     else:
         print(printable(f"{path} is empty: nothing to rotate"))
-    return _tidied(path, retention)
+    deleted: list[str] = []
+    status = _tidied(path, retention, deleted)
+    if deleted and not options.file:
+        _record(options, path, deleted)
+    return status
 
 
 def _path(options: Namespace) -> str:
@@ -103,7 +107,18 @@ def _states(tables: dict[str, Any]) -> list[str]:
     return [ship["state"] for ship in tables.get("ship", ()) if "state" in ship]
 
 
-def _tidied(path: Path, retention: Retention) -> int:
+def _record(options: Namespace, path: Path, deleted: list[str]) -> None:
+    """Record in the event log of the configuration what was deleted, and by whom."""
+    from gatewaylog.audit.events.account import account
+    from gatewaylog.audit.events.pruning import retention_run
+    from gatewaylog.cli.recording import event_log
+
+    with event_log(logs.configured(options)) as events:
+        if events is not None:
+            events.record(retention_run(str(path), deleted, account()))
+
+
+def _tidied(path: Path, retention: Retention, deleted: list[str]) -> int:
     """Pack and delete, once the writers have left what was rotated."""
     from gatewaylog.seal.digest import SUFFIX
     from gatewaylog.sinks.retention import tidy
@@ -114,7 +129,7 @@ def _tidied(path: Path, retention: Retention) -> int:
         notice("the log is tamper-evident: its writers sign, pack and delete what was rotated")
         return 0
     deadline = time.monotonic() + _PATIENCE
-    while not tidy(path, retention):
+    while not tidy(path, retention, deleted=deleted):
         if time.monotonic() > deadline:
             notice("a process still has a rotated file open: packing is left for the next time")
             return 0

@@ -5,18 +5,19 @@ lost.
 from __future__ import annotations
 
 import os
-import pwd
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from gatewaylog.audit.events import AuditEvent, EventLog, GatewayEvent
+from gatewaylog.audit.events.account import account
 from gatewaylog.audit.events.ends import End, told
+from gatewaylog.audit.events.pruning import retention_run
 from gatewaylog.exceptions import ConfigurationError, LogError
 from gatewaylog.notices import notice
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from gatewaylog.accesslog import AccessLog
     from gatewaylog.gateway.config import Config
@@ -42,15 +43,6 @@ def event_log(config: EventLogConfig) -> EventLog | None:
         durability=config.durability,
         authority=AUTHORITY,
     )
-
-
-def account() -> str:
-    """Return the name of the account that this process runs as, else its number."""
-    uid = os.geteuid()
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
 
 
 @contextmanager
@@ -156,6 +148,17 @@ def close(log: AccessLog, events: EventLog | None) -> None:
     if events is not None and log.place[1]:
         detail = told(End(*log.place), str(getattr(log.sink, "name", "")))
         events.record(AuditEvent(event=GatewayEvent.LOG_CLOSED, user=account(), detail=detail))
+
+
+def tell_pruned(log: AccessLog, events: Callable[[], EventLog | None]) -> None:
+    """Have it recorded what retention deletes of an access log, in what is the event log then."""
+    name = str(getattr(log.sink, "name", ""))
+
+    def tell(names: Sequence[str]) -> None:
+        if (recorded := events()) is not None:
+            recorded.record(retention_run(name, names, account()))
+
+    log.on_pruned = tell
 
 
 class Losses:

@@ -14,7 +14,7 @@ from gatewaylog.gateway.app import Gateway, Limits
 from gatewaylog.gateway.balance import Balancer
 from gatewaylog.gateway.forward import Forwarder
 from gatewaylog.gateway.metrics import MeteredLog, Metrics
-from gatewaylog.gateway.records import Losses, close, event_log
+from gatewaylog.gateway.records import Losses, close, event_log, tell_pruned
 from gatewaylog.middleware.asgi import TARGET, AccessLogMiddleware
 from gatewaylog.middleware.forwarded import TrustedProxies
 
@@ -43,6 +43,7 @@ class Serving:
         self.log = access_log(config.kept_log, self.metrics)
         self.events = event_log(config.event_log)
         self._losses = Losses(self.events)
+        tell_pruned(self.log, lambda: self.events)
         self.balancer = Balancer(self.log.clock.monotonic)
         self._access = Access(engine)
         self._retired: list[AccessLog] = []
@@ -92,6 +93,7 @@ class Serving:
             events = event_log(config.event_log)
         if config.kept_log != self.config.kept_log:
             fresh = access_log(config.kept_log, self.metrics)
+            tell_pruned(fresh, lambda: self.events)
             self._retired.append(self.log)
             self.log = fresh
         if events is not self.events:

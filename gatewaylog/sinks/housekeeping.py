@@ -16,6 +16,8 @@ from gatewaylog.notices import notice
 from gatewaylog.sinks.retention import tidy
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gatewaylog.sinks.file import FileSink
     from gatewaylog.sinks.retention import Retention, Seal
 
@@ -24,10 +26,13 @@ _TIDY_EVERY = 60.0  # seconds after which files may have become too old
 
 
 class Looks(Protocol):
-    """What is to be called each second."""
+    """The log, which is to be called each second, and told what was deleted of it."""
 
     def look(self) -> None:
         """See what is due."""
+
+    def pruned(self, names: Sequence[str]) -> None:
+        """Take note of rotated files that were deleted, being too many or too old."""
 
 
 class _Stopped(Exception):
@@ -95,14 +100,19 @@ class Housekeeper:
     def _is_tidy(self) -> bool:
         if not (self._retention.is_any or self._seal):
             return True
+        deleted: list[str] = []
         try:
-            return tidy(self._sink.path, self._retention, self._pause, self._seal)
+            return tidy(self._sink.path, self._retention, self._pause, self._seal, deleted)
         except OSError as error:
             told = f"can't keep house beside {self._sink.path}: {error.strerror}"
             if told != self._failed:
                 notice(told)
             self._failed = told
             return True
+        finally:
+            log = self._log()
+            if deleted and log is not None:
+                log.pruned(deleted)
 
     def _pause(self) -> None:
         if self._stopped.is_set() or time.monotonic() - self._looked > _EVERY:

@@ -77,11 +77,12 @@ def tidy(
     retention: Retention,
     pause: Callable[[], object] = bool,
     seal: Seal | None = None,
+    deleted: list[str] | None = None,
 ) -> bool:
     """Sign, pack and delete what was rotated from a log; say whether nothing is left to be done.
 
-    One process does it at a time. `pause` is called between two pieces, every 10 ms or so. Raises
-    OSError.
+    One process does it at a time. `pause` is called between two pieces, every 10 ms or so. The
+    names of files that were deleted are added to `deleted`. Raises OSError.
     """
     with _only_one(path) as alone:
         if not alone:
@@ -96,7 +97,10 @@ def tidy(
                 missing = unpassed(file, shippers)
                 held += file.stat().st_size if missing else 0
                 if not missing or held > retention.max_unshipped:
-                    done &= _delete(path, file, missing, seal)
+                    is_gone = _delete(path, file, missing, seal)
+                    if is_gone and deleted is not None:
+                        deleted.append(file.name)
+                    done &= is_gone
                     continue
             if file.suffix not in PACKED and (retention.compress or seal is not None):
                 done &= _finished(file, retention.compress, pause, seal)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gatewaylog.accesslog import AccessLog
+from gatewaylog.audit.events.account import account
+from gatewaylog.audit.events.line import parse_line
 from gatewaylog.cli import rotate as verb
 from gatewaylog.cli import run as main
 from gatewaylog.events import IncomingRequest
@@ -148,3 +150,29 @@ def test_the_gateways_shippers_are_waited_for(path: Path, monkeypatch: pytest.Mo
         path.write_bytes(b"line\n")
         assert main(["rotate"]) == 0
     assert len(names(path)) == 3
+
+
+def test_what_is_deleted_is_recorded_in_the_gateways_event_log(
+    path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(path.parent)
+    events = path.with_name("event.log")
+    (path.parent / "gateway.toml").write_text(
+        '[log]\npath = "api.log"\nbackups = 1\n[event_log]\npath = "event.log"\n'
+    )
+    for _ in range(2):
+        path.write_bytes(b"line\n")
+        (name,) = names(path) or [""]
+        assert main(["rotate"]) == 0
+    record = parse_line(events.read_bytes())
+    assert (record.event, record.user, record.authority) == (
+        "RETENTION_RUN",
+        account(),
+        "gatewaylog.cli",
+    )
+    assert record.detail == f"1 rotated file of {path} deleted: {name}"
+    events.unlink()
+    events.mkdir()
+    path.write_bytes(b"line\n")
+    assert main(["rotate"]) == 0
+    assert "nothing is recorded" in capsys.readouterr().err

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 from typing import TYPE_CHECKING
 
 import pytest
 
-from gatewaylog.audit.events import EventLog, GatewayEvent
+from gatewaylog.audit.events import AuditEvent, EventLog, GatewayEvent
+from gatewaylog.audit.events.account import account
 from gatewaylog.audit.events.line import parse_line
 from gatewaylog.auth.api_keys import new_key
 from gatewaylog.exceptions import ConfigurationError, LogError
-from gatewaylog.gateway.records import Losses, Records, account, running
+from gatewaylog.gateway.records import Losses, Records, running
 from gatewaylog.sinks import MemorySink
 from tests.gateway.configured import problem, read
+from tests.http_client import request
 from tests.running import api, launched, toml, until
 from tests.running import running as gateway_running
 from tests.strict_backend import StrictBackend
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from gatewaylog.audit.events import AuditEvent
     from gatewaylog.gateway.config import Config
 
 
@@ -209,3 +212,39 @@ async def test_the_system_log_follows_the_configuration(tmp_path: Path) -> None:
         await until(lambda: "serving by the new configuration" in written())
         assert await gateway.stop() == 0
     assert not any("serving by the new" in line for line in gateway.said)
+
+
+async def test_what_retention_deletes_is_recorded_once(tmp_path: Path) -> None:
+    """By whichever worker it was."""
+    small = 'max_size = "1KB"\nbackups = 1'
+    async with StrictBackend() as backend:
+        text = toml(tmp_path, table(tmp_path), api(backend.url), log=small, server="workers = 2")
+        async with launched(tmp_path, text) as gateway:
+            async with asyncio.timeout(20):
+                while not runs(tmp_path):
+                    await gateway.ask(request(b"/echo/x"))
+            assert await gateway.stop() == 0
+    names = [name for event in runs(tmp_path) for name in names_in(event)]
+    assert len(names) == len(set(names))
+    assert not [name for name in names if (tmp_path / name).exists()]
+    assert {event.user for event in runs(tmp_path)} == {account()}
+
+
+def runs(folder: Path) -> list[AuditEvent]:
+    events = recorded(folder / "event.log")
+    return [event for event in events if event.event == GatewayEvent.RETENTION_RUN]
+
+
+def names_in(event: AuditEvent) -> list[str]:
+    return (event.detail or "").partition("/api.log deleted: ")[2].split(", ")
+
+
+def test_the_event_log_tells_of_its_own_files(tmp_path: Path) -> None:
+    path = tmp_path / "event.log"
+    log = EventLog(path, max_size=1000, backups=1)
+    while len(list(tmp_path.glob("event.log.*"))) < 2:
+        log.record(AuditEvent(event="E"))
+        log.look()
+    wait_for(lambda: runs(tmp_path))
+    log.close()
+    assert f"1 rotated file of {path} deleted: event.log." in (runs(tmp_path)[0].detail or "")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol, TypedDict
 
 from gatewaylog.audit.events.line import ENCODERS
 from gatewaylog.audit.events.names import GatewayEvent
+from gatewaylog.audit.events.pruning import retention_run
 from gatewaylog.audit.events.records import AuditEvent, shortened
 from gatewaylog.clock import SYSTEM_CLOCK
 from gatewaylog.forks import renew_after_fork
@@ -17,7 +18,7 @@ from gatewaylog.sinks import FileSink, Sink, StreamSink
 from gatewaylog.sinks.keeping import Keeping
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from gatewaylog.clock import Clock
 
@@ -153,6 +154,10 @@ class EventLog:
             if look is not None:
                 look()
             self._tell_loss()
+
+    def pruned(self, names: Sequence[str]) -> None:
+        """Record that rotated files of this log itself were deleted."""
+        self.record(retention_run(getattr(self._sink, "name", "the event log"), names))
 
     def reopen(self) -> None:
         """Open the file again by its name, as after a rotation from outside. Raises LogError."""
