@@ -18,7 +18,7 @@ _AUTHORITY = "gatewaylog.cli"
 
 
 @contextmanager
-def event_log(configured: Configured) -> Iterator[EventLog | None]:
+def event_log(configured: Configured, authority: str = _AUTHORITY) -> Iterator[EventLog | None]:
     """Give the event log, None where the configuration names none, or it can't be opened: that is
     told, as what is to be recorded was done already.
     """
@@ -28,7 +28,7 @@ def event_log(configured: Configured) -> Iterator[EventLog | None]:
         yield None
         return
     try:
-        log = EventLog(configured.events, format=configured.events_format, authority=_AUTHORITY)
+        log = EventLog(configured.events, format=configured.events_format, authority=authority)
     except (LogError, ValueError) as error:
         notice(f"{error}; nothing is recorded")
         yield None

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gatewaylog.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
-    from argparse import Namespace
-
     from gatewaylog.cli.verbs import Parser
 
 EXAMPLE = """\
@@ -33,9 +32,26 @@ def run(options: Namespace) -> int:
     try:
         return serve(lambda: load(file))
     except ConfigurationError as error:
-        raise ConfigurationError(
-            [_in_file(problem, f"{file}: ") for problem in error.problems]
-        ) from None
+        problems = [_in_file(problem, f"{file}: ") for problem in error.problems]
+        _record(file, problems)
+        raise ConfigurationError(problems) from None
+
+
+def _record(file: Path, problems: list[str]) -> None:
+    """Record that a configuration was refused, where so much of it can be read as says where."""
+    from gatewaylog.audit.events import AuditEvent, GatewayEvent
+    from gatewaylog.audit.events.account import account
+    from gatewaylog.cli import logs
+    from gatewaylog.cli.recording import event_log
+
+    try:
+        configured = logs.configured(Namespace(config=file))
+    except ConfigurationError:
+        return
+    with event_log(configured, "gatewaylog.gateway") as events:
+        if events is not None:
+            refused = GatewayEvent.CONFIGURATION_REFUSED
+            events.record(AuditEvent(event=refused, user=account(), detail="; ".join(problems)))
 
 
 def _in_file(problem: str, file: str) -> str:

@@ -52,6 +52,7 @@ def running(config: Config) -> Iterator[Records]:
         log.close()  # one that can't be opened is told here, once
     records = Records(config)
     records.tell(GatewayEvent.GATEWAY_STARTED, f"process {os.getpid()}")
+    records.tell(GatewayEvent.CONFIGURATION_LOADED, _counted(config))
     try:
         yield records
     finally:
@@ -132,7 +133,13 @@ def _key_changes(before: Config, after: Config) -> Iterator[tuple[GatewayEvent, 
 
 
 def _keys(config: Config) -> set[tuple[str, str]]:
-    return {(one.name, key) for one in config.application for key in one.keys}
+    """Return each application's keys, its client's secret among them."""
+    return {
+        (one.name, key)
+        for one in config.application
+        for key in (*one.keys, one.client_secret)
+        if key
+    }
 
 
 def key_name(kept: str) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from argparse import Namespace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +14,7 @@ from gatewaylog.audit.events import AuditEvent, EventLog, GatewayEvent
 from gatewaylog.audit.events.account import account
 from gatewaylog.audit.events.line import parse_line
 from gatewaylog.auth.api_keys import new_key
+from gatewaylog.cli import serve
 from gatewaylog.exceptions import ConfigurationError, LogError
 from gatewaylog.gateway.records import Losses, Records, running
 from gatewaylog.sinks import MemorySink
@@ -23,8 +26,6 @@ from tests.strict_backend import StrictBackend
 from tests.waiting import wait_for
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from gatewaylog.gateway.config import Config
 
 
@@ -56,26 +57,53 @@ async def test_a_gateway_records_what_it_is_told_once(tmp_path: Path, workers: i
     async with launched(tmp_path, text) as gateway:
         gateway.config.write_text("nonsense")
         gateway.signal(signal.SIGHUP)
-        await until(lambda: len(recorded(path)) == 2)
+        await until(lambda: len(recorded(path)) == 3)
         gateway.config.write_text(later)
         gateway.signal(signal.SIGHUP)
-        await until(lambda: len(recorded(path)) == 5)
+        await until(lambda: len(recorded(path)) == 6)
         assert await gateway.stop() == 0
     events = recorded(path)
     assert [(event.event, event.requestor) for event in events] == [
         ("GATEWAY_STARTED", None),
+        ("CONFIGURATION_LOADED", None),
         ("CONFIGURATION_REFUSED", None),
         ("CONFIGURATION_LOADED", None),
         ("VERBOSITY_CHANGED", None),
         ("KEY_CREATED", "shop"),
         ("GATEWAY_STOPPED", None),
     ]
-    assert events[3].detail == "acme--Echo:v1.0.0: from events to errors"
-    assert events[4].detail == f"key:{key[7:15]}"
+    assert events[4].detail == "acme--Echo:v1.0.0: from events to errors"
+    assert events[5].detail == f"key:{key[7:15]}"
     assert {(event.user, event.authority) for event in events} == {
         (account(), "gatewaylog.gateway")
     }
     assert key not in path.read_text()
+
+
+@pytest.mark.parametrize("path", ["event.log", "-", "missing/\\u0000"])
+def test_a_configuration_that_is_refused_at_the_start_is_recorded_where_it_says_where(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "gateway.toml").write_text(f'[event_log]\npath = "{path}"\n[server]\nworkers = 0')
+    with pytest.raises(ConfigurationError):
+        serve.run(Namespace(file=Path("gateway.toml")))
+    told = [event.detail for event in recorded(tmp_path / "event.log")]
+    expected = ["gateway.toml: server.workers: must be at least 1"] if path == "event.log" else []
+    assert told == expected
+
+
+def test_a_client_whose_secret_is_changed_has_a_new_key(tmp_path: Path) -> None:
+    old, new = (
+        f'[[application]]\nname = "shop"\nowner = "ann"\nclient_id = "c"\nclient_secret = "{kept}"'
+        for _, kept in (new_key(), new_key())
+    )
+    Records(configuration(tmp_path, old)).of(lambda: configuration(tmp_path, new))()
+    assert [event.event for event in recorded(tmp_path / "event.log")] == [
+        "CONFIGURATION_LOADED",
+        "KEY_CREATED",
+        "KEY_DISABLED",
+    ]
 
 
 def test_a_key_that_is_gone_is_recorded(tmp_path: Path) -> None:
