@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 PARTS = {
     "init": "make the tables in the database, or bring older ones up to date",
     "watch": "run the rules over a log as it grows, and tell new findings",
+    "edfi": "log which tokens an Ed-Fi ODS/API issues: its database's trigger",
 }
 EXAMPLE = """\
   gatewaylog tokens init --database sqlite:///gatewaylog.db

@@ -1,0 +1,92 @@
+"""The scripts for SQL Server, which can't be run here: read by a parser of its language."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+import sqlglot
+from sqlglot import exp
+
+from gatewaylog.audit.edfi import sqlserver
+
+if TYPE_CHECKING:
+    from gatewaylog.audit.edfi import TokenFormat
+
+
+@pytest.fixture(autouse=True)
+def quiet(caplog: pytest.LogCaptureFixture) -> None:
+    """It warns of each statement that it takes as words."""
+    caplog.set_level(logging.CRITICAL, "sqlglot")
+
+
+def parsed(text: str) -> list[exp.Expr]:
+    return [each for each in sqlglot.parse(text, dialect="tsql") if each is not None]
+
+
+def batches(script: str) -> list[str]:
+    return [batch for batch in re.split(r"(?m)^GO$", script) if batch.strip()]
+
+
+def statements_of(body: str) -> list[exp.Expr]:
+    """Each statement of a trigger's body, out of its blocks, which are opaque to the parser."""
+    body = re.sub(r"--.*", "", body)
+    body = re.sub(r"(?m)^\s*(BEGIN|END)( TRY| CATCH)?;?\s*$", ";", body)
+    texts = [text.strip() for text in body.split(";") if text.strip()]
+    heads = ("WHILE", "IF")
+    whole = [f"{text} BEGIN SELECT 1 END" if text.startswith(heads) else text for text in texts]
+    return [tree for text in whole for tree in parsed(text)]
+
+
+@pytest.mark.parametrize("token_format", ["N", "D"])
+def test_every_batch_of_the_installation_is_transact_sql(token_format: TokenFormat) -> None:
+    script = sqlserver.install_script(token_format)
+    kinds = [type(each) for batch in batches(script) for each in parsed(batch)]
+    assert kinds.count(exp.Create) == 3  # the view and the procedures
+    assert len(batches(script)) == 9
+
+
+@pytest.mark.parametrize("token_format", ["N", "D"])
+def test_the_triggers_body_is_transact_sql_by_itself(token_format: TokenFormat) -> None:
+    body = sqlserver.trigger_body(token_format)
+    assert parsed(body)
+    trees = statements_of(body)
+    opaque = [tree.sql() for tree in trees if isinstance(tree, exp.Command)]
+    assert opaque == []
+    kinds = [type(tree).__name__ for tree in trees]
+    assert kinds == [
+        *("Set", "Set", "Set", "Declare", "Select", "WhileBlock", "Select"),
+        *("Execute", "IfBlock", "Execute", "Set", "Set"),
+    ]
+
+
+def test_a_mistake_in_the_body_is_noticed() -> None:
+    body = sqlserver.trigger_body("N")
+    for right, wrong in (("FROM inserted i", "FROM FROM"), ("2), 32))", "2), 32)")):
+        with pytest.raises(sqlglot.errors.ParseError):
+            statements_of(body.replace(right, wrong))
+
+
+def test_the_reference_is_made_of_the_token_as_clients_send_it() -> None:
+    (select,) = [
+        tree
+        for text in sqlserver.trigger_body("N").split(";")
+        if "HASHBYTES" in text
+        for tree in parsed(text[text.index("SELECT") :])
+    ]
+    sql = select.sql(dialect="tsql")
+    assert "HASHBYTES('SHA2_256', LOWER(REPLACE(CONVERT(VARCHAR(36), i.Id), '-', '')))" in sql
+    assert "REPLACE" not in sqlserver.trigger_body("D")
+
+
+def test_the_token_itself_is_written_nowhere() -> None:
+    inserts = re.findall(r"(?s)INSERT INTO.*?;", sqlserver.install_script("N"))
+    assert len(inserts) == 2
+    assert all("@TokenRef" in insert and "@Id" not in insert for insert in inserts)
+
+
+def test_removal_and_state_are_transact_sql() -> None:
+    for script in (sqlserver.remove_script(), sqlserver.status_script()):
+        assert all(parsed(batch) for batch in batches(script))
