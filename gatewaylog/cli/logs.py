@@ -17,7 +17,7 @@ from gatewaylog.reader import find
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from gatewaylog.cli.verbs import Parser
     from gatewaylog.reader import Source
@@ -55,6 +55,8 @@ class Configured:
     events: str = ""
     events_format: str = "line"
     database: str = field(default="", repr=False)
+    applications: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
+    pseudonym_key: str = field(default="", repr=False)
     rules: Mapping[str, Any] = field(default_factory=dict)
     indexes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -71,6 +73,7 @@ def configured(options: Namespace) -> Configured:
     except (ValueError, RecursionError) as error:
         raise ConfigurationError([f"{file}: is not TOML: {error}"]) from None
     path = expanded(_table(tables, "log").get("path", USUAL[0]), file, "log.path")
+    pseudonym_key = _table(tables, "log").get("pseudonym_key", "")
     indexes = _table(_table(tables, "search"), "index")
     event_log = _table(tables, "event_log")
     events = event_log.get("path", "")
@@ -80,6 +83,8 @@ def configured(options: Namespace) -> Configured:
         events=expanded(events, file, "event_log.path") if events else "",
         events_format=str(event_log.get("format", "line")),
         database=expanded(database, file, "database.url") if database else "",
+        applications=_tables(tables, "application"),
+        pseudonym_key=expanded(pseudonym_key, file, "log.pseudonym_key") if pseudonym_key else "",
         rules=_table(tables, "rules"),
         indexes={name: _globs(globs, file, name) for name, globs in indexes.items()},
     )
@@ -88,6 +93,11 @@ def configured(options: Namespace) -> Configured:
 def _table(tables: Mapping[str, object], name: str) -> dict[str, object]:
     table = tables.get(name, {})
     return table if isinstance(table, dict) else {}
+
+
+def _tables(tables: Mapping[str, object], name: str) -> tuple[dict[str, object], ...]:
+    found = tables.get(name, ())
+    return tuple(one for one in found if isinstance(one, dict)) if isinstance(found, list) else ()
 
 
 def _globs(value: object, file: Path, name: str) -> tuple[str, ...]:

@@ -146,7 +146,16 @@ def _settings(options: Namespace) -> Settings:
         tenant=options.tenant,
         index=options.index,
         table=options.table,
+        clients=_clients(options),
     )
+
+
+def _clients(options: Namespace) -> str:
+    if options.to != "database":
+        return ""
+    from gatewaylog.cli.ship_clients import clients_of
+
+    return clients_of(options)
 
 
 def _secret(file: Path | None, variable: str) -> str:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from gatewaylog.notices import notice
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from typing import Self
 
     from gatewaylog.gateway.config import Config
+    from gatewaylog.gateway.config.shipping import ShipConfig
+    from gatewaylog.ship.settings import Settings
 
 _LOOK = 1.0  # seconds between two looks at the processes
 _PAUSE = 30.0  # seconds before a shipper that failed is started again
@@ -40,14 +42,37 @@ def orders_of(config: Config) -> list[Order]:
             to=ship.to,
             text=json.dumps(
                 {
-                    "settings": asdict(ship.settings()),
-                    "logs": ship.file or (config.log.path,),
+                    "settings": asdict(_settings(ship, config)),
+                    "logs": ship.file or _logs(ship, config),
                     "state": ship.state,
                 }
             ),
         )
         for ship in config.ship
     ]
+
+
+def _settings(ship: ShipConfig, config: Config) -> Settings:
+    """Return what a shipper is told; one to a database also whose credentials are."""
+    settings = ship.settings()
+    if ship.to != "database":
+        return settings
+    from gatewaylog.audit.store.clients import Application, Known
+
+    applications = tuple(
+        Application(name=one.name, vendor=one.vendor, client_id=one.client_id, keys=one.keys)
+        for one in config.application
+    )
+    key, tokens = config.log.pseudonym_key, config.database.url
+    known = Known(applications=applications, pseudonym_key=key, tokens=tokens)
+    return replace(settings, clients=known.text())
+
+
+def _logs(ship: ShipConfig, config: Config) -> tuple[str, ...]:
+    """Return the gateway's log; a database takes the event log, too."""
+    events = config.event_log.path
+    both = ship.to == "database" and events not in {"", "-"}
+    return (config.log.path, events) if both else (config.log.path,)
 
 
 class Shippers:

@@ -11,7 +11,7 @@ from gatewaylog.exceptions import ShipError
 if TYPE_CHECKING:
     from gatewaylog.ship.destination import Destination
 
-DESTINATIONS = ("loki", "splunk", "otlp", "syslog", "clickhouse", "command")
+DESTINATIONS = ("loki", "splunk", "otlp", "syslog", "database", "clickhouse", "command")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +19,8 @@ class Settings:
     """Where lines go, and how. Empty text is none; `timeout` is seconds an answer may take.
 
     `ca` is a file of certificates that are trusted instead of the system's. `job` and `host` name
-    this gateway at the destination; `tenant` is Loki's, `index` Splunk's, `table` ClickHouse's.
+    this gateway at the destination; `tenant` is Loki's, `index` Splunk's, `table` ClickHouse's,
+    `clients` a database's: what `audit.store.clients.Known` made of the configuration.
     """
 
     to: str
@@ -35,6 +36,7 @@ class Settings:
     tenant: str = ""
     index: str = ""
     table: str = ""
+    clients: str = field(default="", repr=False)
 
 
 def destination_of(settings: Settings) -> Destination:
@@ -44,7 +46,7 @@ def destination_of(settings: Settings) -> Destination:
     try:
         module = importlib.import_module(f"gatewaylog.ship.{settings.to}")
     except ModuleNotFoundError as error:
-        extra = settings.to if settings.to == "otlp" else "ship"
+        extra = settings.to if settings.to in {"database", "otlp"} else "ship"
         raise ShipError(
             f"{settings.to} needs {error.name}, which is not installed:"
             f" pip install 'gatewaylog[{extra}]'"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -12,48 +14,77 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from gatewaylog.audit.store.tables import SCHEMA
 from gatewaylog.exceptions import TokenStoreError
 
+if TYPE_CHECKING:
+    import psycopg
+
 BUSY = 5.0  # seconds that SQLite waits for another writer
 FAILURES = (SQLAlchemyError, sqlite3.Error, OSError)
 _CONNECTING = 5  # seconds, for each of a host's addresses
 _KINDS = ("sqlite", "postgresql")
 
 
-def engine_at(url: str, *, timeout: float = 0.0, reads: bool = False) -> sa.Engine:
+def engine_at(
+    url: str, *, timeout: float = 0.0, reads: bool = False, creates: bool = False
+) -> sa.Engine:
     """Return an engine whose connections are not kept; nothing is opened yet.
 
     `timeout` is seconds that PostgreSQL may take for a statement, and wait for a lock; 0: for ever.
-    With `reads` SQLite's transactions hold up nobody, and its file is not made. Raises
+    With `reads` SQLite's transactions hold up nobody; its file is made with `creates` alone. Raises
     TokenStoreError for a URL that is none, ModuleNotFoundError without the driver.
     """
-    try:
-        parsed = sa.make_url(url)
-    except (ArgumentError, ValueError):  # a port that is no number
-        raise TokenStoreError("the database's URL can't be read") from None
+    parsed = _parsed(url)
     if parsed.get_backend_name() not in _KINDS:
         raise TokenStoreError("the database must be sqlite:///FILE or postgresql://host/name")
     if parsed.get_backend_name() == "postgresql":
         return _postgresql(parsed.set(drivername="postgresql+psycopg"), timeout)
-    return _sqlite(parsed, reads=reads)
+    return _sqlite(parsed, reads=reads, creates=creates)
+
+
+def url_for(url: str, *, user: str = "", password: str = "") -> str:
+    """Return the URL with who asks, where that is given apart. Raises TokenStoreError."""
+    parsed = _parsed(url)
+    named = parsed.set(username=user or parsed.username, password=password or parsed.password)
+    return named.render_as_string(hide_password=False)
+
+
+def _parsed(url: str) -> sa.URL:
+    try:
+        return sa.make_url(url)
+    except (ArgumentError, ValueError):  # a port that is no number
+        raise TokenStoreError("the database's URL can't be read") from None
+
+
+def connected_to(url: str, *, timeout: float) -> psycopg.Connection[Any]:
+    """Return a connection of the driver's own to PostgreSQL, for what SQLAlchemy has no words for.
+
+    Each statement is its own transaction. Raises psycopg.Error, and as `engine_at` does.
+    """
+    import psycopg
+
+    engine = engine_at(url)
+    _, named = engine.dialect.create_connect_args(engine.url)
+    return psycopg.connect(**{**named, **_settings(timeout)}, autocommit=True)
 
 
 def _postgresql(url: sa.URL, timeout: float) -> sa.Engine:
+    return sa.create_engine(url, poolclass=sa.pool.NullPool, connect_args=_settings(timeout))
+
+
+def _settings(timeout: float) -> dict[str, Any]:
     milliseconds = round(timeout * 1000)
-    settings = f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds} -c timezone=UTC"
-    return sa.create_engine(
-        url,
-        poolclass=sa.pool.NullPool,
-        connect_args={
-            "connect_timeout": _CONNECTING,
-            "options": settings,
-            # A host that is gone is noticed in the midst of a statement, too.
-            "keepalives_idle": 30,
-            "keepalives_interval": 10,
-            "keepalives_count": 3,
-        },
-    )
+    return {
+        "connect_timeout": _CONNECTING,
+        "options": f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}"
+        " -c timezone=UTC",
+        # A host that is gone is noticed in the midst of a statement, too.
+        "keepalives_idle": 30,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+        "tcp_user_timeout": milliseconds,
+    }
 
 
-def _sqlite(url: sa.URL, *, reads: bool) -> sa.Engine:
+def _sqlite(url: sa.URL, *, reads: bool, creates: bool) -> sa.Engine:
     engine = sa.create_engine(
         url, poolclass=sa.pool.NullPool, connect_args={"timeout": BUSY, "isolation_level": None}
     )
@@ -61,10 +92,10 @@ def _sqlite(url: sa.URL, *, reads: bool) -> sa.Engine:
     def connecting(*_: object) -> None:
         if not url.database or url.database == ":memory:":
             return
-        if reads and not Path(url.database).exists():
-            raise sqlite3.OperationalError(f"{url.database}: is not there")
-        if not reads:
+        if creates:
             Path(url.database).touch(mode=0o600)  # nobody else's business
+        elif not Path(url.database).exists():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), url.database)
 
     def connected(connection: sqlite3.Connection, _: object) -> None:
         if not reads:

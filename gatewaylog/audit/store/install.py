@@ -24,7 +24,7 @@ def install(url: str, *, partition: Unit | None = None) -> None:
 
     `partition`: what PostgreSQL's next partitions hold; None: what they held, at first a month.
     """
-    engine = engine_at(url)
+    engine = engine_at(url, creates=True)
     try:
         with engine.begin() as connection:
             _install(connection, partition)

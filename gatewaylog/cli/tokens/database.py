@@ -38,6 +38,11 @@ def url_of(options: Namespace) -> str:
     """Return the URL; of a configuration's a relative file lies beside it. Raises WrongCall."""
     if options.database:
         return _known(options.database, "--database")
+    return configured_url(options)
+
+
+def configured_url(options: Namespace) -> str:
+    """Return the URL that the configuration names, else the usual one. Raises WrongCall."""
     url = _known(logs.configured(options).database or USUAL, "database.url")
     path = url.removeprefix(_SQLITE)
     if path == url:

@@ -16,7 +16,7 @@ class ShipConfig(Table):
     (`password = "${NAME}"`) or in a file.
     """
 
-    to: Literal["loki", "splunk", "otlp", "syslog", "clickhouse", "command"]
+    to: Literal["loki", "splunk", "otlp", "syslog", "database", "clickhouse", "command"]
     state: Text
     file: tuple[Text, ...] = ()
     url: str = ""
