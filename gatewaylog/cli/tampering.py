@@ -105,7 +105,8 @@ class Inspection:
             files = [source for source in self._sources if self._audit(source) is audit]
             behind = sum(audit.unsigned(source.path) for source in files)
             last = f", the last of {audit.last.at}" if audit.last is not None else ""
-            yield (f"{log}: {audit.digests} good digests{last}; {behind} lines are not signed yet")
+            yield f"{log}: {audit.digests} good digests{last}; {behind} lines are not signed yet"
+            yield from (f"{log}: {text}" for text in _gone(audit))
         chained = self._chained or (self._linking is not None and self._linking.is_any)
         if chained and not self._judges:
             yield "the digests were not checked: that needs --public-key"
@@ -117,6 +118,21 @@ class Inspection:
         if linking.is_any and not (linking.good or linking.untried):
             text += "; none does: is --chain-key the key of this log?"
         return text
+
+
+def _gone(audit: Auditing) -> Iterator[str]:
+    """Yield what retention removed, as its digests tell."""
+    gone = audit.deleted
+    if len(gone) == 1:
+        yield f"{gone[0].name} was deleted by retention at {gone[0].at}"
+    elif gone:
+        first, last = gone[0], gone[-1]
+        yield (
+            f"{len(gone)} files were deleted by retention,"
+            f" from {first.name} at {first.at} to {last.name} at {last.at}"
+        )
+    if audit.pruned:
+        yield f"digests 1 to {audit.pruned} are gone with files that retention deleted before"
 
 
 def in_order(sources: list[Source]) -> list[Source]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    from gatewaylog.seal.digest import Digest, Signed
+    from gatewaylog.seal.digest import Digest, Signed, Span
     from gatewaylog.seal.keys import Judge
 
 
@@ -63,22 +63,30 @@ class Auditing:
 
     def __init__(self, log: Path, ledger: Path, judges: Iterable[Judge]) -> None:
         self.wrong: list[Wrong] = []
+        self.deleted: list[Digest] = []
+        """What tells of files that retention deleted."""
+        self.pruned = 0
+        """How many digests at the front are gone with such files."""
         self.digests = 0
         self.last: Digest | None = None
         self._log = log
         self._judges = {judge.name: judge for judge in judges}
         self._stories: dict[str, _Story] = {}
         self._by_path: dict[Path, _Story] = {}
+        self._left_off: dict[str, Span] = {}  # of writers in files that are gone with their digests
         self._read(ledger)
         self._find()
 
     def _read(self, ledger: Path) -> None:
         source = Source(str(ledger))
-        before, number, told = b"", 0, ""
+        before, number, told = "", 0, ""
         for at, raw in enumerate(lines_in(source), 1):
             try:
                 signed = read_line(raw)
                 digest = signed.digest
+                if self._is_anchor(signed, at):
+                    before, number = digest.before, digest.number
+                    continue
                 problem = self._problem(signed, number + 1, before)
                 number = digest.number
             except ValueError as error:
@@ -88,16 +96,24 @@ class Auditing:
             told = problem
             if signed is not None and not problem.startswith("is not"):
                 self._take(signed.digest)
-            before = raw
+            before = hash_of(raw)
 
-    def _problem(self, signed: Signed, number: int, before: bytes) -> str:
+    def _is_anchor(self, signed: Signed, at: int) -> bool:
+        """Take a first line that stands for digests that were removed with their files."""
+        digest = signed.digest
+        if at > 1 or not digest.pruned or self._problem(signed, digest.number, digest.before):
+            return False
+        self.pruned, self._left_off, self.last = digest.number, digest.writers, digest
+        return True
+
+    def _problem(self, signed: Signed, number: int, before: str) -> str:
         digest = signed.digest
         judge = self._judges.get(digest.key)
         if judge is None:
             return f"is not judged: it is signed by the key {digest.key!r}, which is not given"
         if not judge.is_good(signed.signature, signed.text):
             return "is not what was signed"
-        if digest.number != number or digest.before != (hash_of(before) if before else ""):
+        if digest.number != number or digest.before != before:
             return "does not follow the one before: digests were removed, changed or moved"
         return ""
 
@@ -105,16 +121,17 @@ class Auditing:
         self.digests += 1
         self.last = digest
         if digest.deleted:
-            for story in self._stories.values():
-                if story.last.first == digest.first or story.last.name == digest.name:
-                    story.deleted = True
-            return
-        self._stories.setdefault(digest.first, _Story()).digests.append(digest)
+            self.deleted.append(digest)
+        elif not digest.pruned:
+            self._stories.setdefault(digest.first, _Story()).digests.append(digest)
 
     def _find(self) -> None:
         """Find each file: by its name and first line, by the name that a rotated file keeps, by its
         first line alone, which it keeps too, and by its name where that line was changed.
         """
+        gone = {known for digest in self.deleted for known in (digest.first, digest.name)}
+        for story in self._stories.values():
+            story.deleted = story.first in gone or story.last.name in gone
         files = [_File(path) for path in siblings(self._log)]
         ways: tuple[tuple[Callable[[_File], object], Callable[[_Story], object]], ...] = (
             (lambda file: (file.name, file.first), lambda story: (story.last.name, story.first)),
@@ -136,7 +153,7 @@ class Auditing:
     def begun(self, path: Path) -> Begun:
         """Return what is known of the writers where a file begins."""
         own = self._story_of(path)
-        chains: dict[str, set[bytes]] = {}
+        chains = {writer: {span.last_chain.encode()} for writer, span in self._left_off.items()}
         for story in sorted(self._stories.values(), key=lambda story: story.place):
             if story is own:
                 break
@@ -145,7 +162,7 @@ class Auditing:
         return Begun(
             firsts={name: span.first_seq for name, span in own.last.writers.items()} if own else {},
             chains={writer: frozenset(known) for writer, known in chains.items()},
-            is_known=bool(self.digests),
+            is_known=bool(self.digests or self.pruned),
         )
 
     def check(self) -> None:

@@ -36,6 +36,8 @@ class Digest:
 
     `name` is what it was called, `first` the SHA-256 of its first line. `final`: it was rotated,
     and nobody writes to it any more. `deleted`: it was removed, as it was too old or one too many.
+    `pruned`: this is the first line, and stands for all up to this number, which told of deleted
+    files alone; `before` is the SHA-256 of the last of them, `writers` where each chain stood.
     `number` counts the digests of a log from 1 on; `before` is the SHA-256 of the line before,
     empty of the first. `at` is RFC 3339, `key` the name of the key that signed.
     """
@@ -52,6 +54,7 @@ class Digest:
     writers: dict[str, Span] = field(default_factory=dict)
     before: str = ""
     key: str = ""
+    pruned: bool = False
 
 
 def signed_line(digest: Digest, signer: Signer) -> bytes:
@@ -65,6 +68,8 @@ def _text(digest: Digest) -> bytes:
     pairs: dict[str, Any] = {"version": _VERSION}
     for key in Digest.__slots__:
         pairs[key] = getattr(digest, key)
+    if not digest.pruned:
+        del pairs["pruned"]
     pairs["writers"] = {
         writer: [span.first_seq, span.first_chain, span.last_seq, span.last_chain]
         for writer, span in digest.writers.items()

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gatewaylog.seal.digest import hash_of, read_line, signed_line
+from gatewaylog.seal.pruning import count_of, pruned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,14 +23,21 @@ _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 _MODE = 0o640
 _PAUSE = 0.01  # seconds between two tries to have the lock
 _TAIL = 64 * 1024
+_BEGIN = 512
 _WAITS = 5.0
 
 
 class Ledger:
     """The digests of a log, which this process alone adds to just now."""
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int, path: Path) -> None:
         self._fd = fd
+        self._path = path
+
+    @property
+    def begin(self) -> bytes:
+        """The first bytes, which are others once digests were removed from its front."""
+        return os.pread(self._fd, _BEGIN, 0)
 
     @property
     def size(self) -> int:
@@ -65,13 +73,32 @@ class Ledger:
         if is_torn:
             line = b"\n" + line  # who wrote before was killed in the middle
         try:
-            rest = line
-            while rest:
-                rest = rest[os.write(self._fd, rest) :]
+            _write(self._fd, line)
         except OSError:
             os.ftruncate(self._fd, size)
             raise
         os.fsync(self._fd)
+
+    def prune(self, at: str, name: str, signer: Signer) -> None:
+        """Remove digests that tell of deleted files alone, all in one step; `at` is now, `name` the
+        log's. Raises OSError, and leaves all as it is then.
+        """
+        found = pruned(self.lines(), at=at, name=name)
+        if found is None:
+            return
+        anchor, kept = found
+        fresh = self._path.with_name(f".{self._path.name}.new")
+        fd = os.open(fresh, _FLAGS | os.O_TRUNC, _MODE)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)  # until this one is closed, as before
+            _write(fd, signed_line(replace(anchor, key=signer.name), signer))
+            _write(fd, b"".join(raw + b"\n" for raw in kept))
+            os.fsync(fd)
+            fresh.replace(self._path)
+            os.dup2(fd, self._fd, inheritable=False)
+        finally:
+            os.close(fd)
+            fresh.unlink(missing_ok=True)
 
     def _number(self, last: bytes, *, is_torn: bool) -> int:
         if not last:
@@ -79,7 +106,7 @@ class Ledger:
         try:
             return read_line(last).digest.number + 1
         except ValueError:
-            return sum(1 for _ in self.lines()) + is_torn + 1
+            return count_of(self.lines()) + is_torn + 1
 
 
 @contextlib.contextmanager
@@ -89,9 +116,29 @@ def opened(path: Path, *, wait: bool = False) -> Iterator[Ledger | None]:
     """
     fd = os.open(path, _FLAGS, _MODE)
     try:
-        yield Ledger(fd) if _locked(fd, _WAITS if wait else 0.0) else None
+        is_ours = _locked(fd, _WAITS if wait else 0.0)
+        while is_ours and not _is_at(path, fd):  # who had it has put another in its place
+            os.close(fd)
+            fd = os.open(path, _FLAGS, _MODE)
+            is_ours = _locked(fd, _WAITS if wait else 0.0)
+        yield Ledger(fd, path) if is_ours else None
     finally:
         os.close(fd)
+
+
+def _is_at(path: Path, fd: int) -> bool:
+    """Tell whether a file that is open has its name still."""
+    status = os.fstat(fd)
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return False
+    return (found.st_dev, found.st_ino) == (status.st_dev, status.st_ino)
+
+
+def _write(fd: int, content: bytes) -> None:
+    while content:
+        content = content[os.write(fd, content) :]
 
 
 def _locked(fd: int, seconds: float) -> bool:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gatewaylog.seal.keys import Signer
     from gatewaylog.seal.ledger import Ledger
 
+_PRUNE_AT = 1024 * 1024  # bytes of digests from which on it is looked which can go
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -39,6 +40,8 @@ class Sealing:
         self._left: Covered | None = None
         self._finished: dict[str, str] = {}  # rotated files: name -> first
         self._known = 0  # bytes of the digests that `_finished` is from
+        self._begin = b""  # what these began with
+        self._prune_at = _PRUNE_AT  # bytes
         self._failed = ""
         self._forked()
         renew_after_fork(self._forked)
@@ -167,17 +170,32 @@ class Sealing:
             if ledger is None:
                 return False
             self._learn(ledger)
-            first = self._finished.get(name, "")
+            self._prune(ledger)
+            first = self._finished.pop(name, "")
             ledger.append(
                 Digest(number=0, at=_now(), name=name, first=first, deleted=True), self._signer
             )
             return True
 
+    def _prune(self, ledger: Ledger) -> None:
+        """Remove the digests of files that are deleted, where that may be half of all."""
+        if ledger.size < self._prune_at:
+            return
+        try:
+            ledger.prune(_now(), self.path.name, self._signer)
+        except OSError as error:  # a full disk, say: nothing is lost by more digests
+            self._tell(error)
+        self._prune_at = max(_PRUNE_AT, 2 * ledger.size)
+
     def _learn(self, ledger: Ledger) -> None:
         """Take note of the last digests that other processes have written."""
+        if ledger.begin != self._begin or ledger.size < self._known:
+            self._begin, self._known = ledger.begin, 0
         for raw in ledger.lines(self._known):
             if b'"final": true' in raw and (digest := _digest_in(raw)) is not None:
                 self._finished[digest.name] = digest.first
+            elif b'"deleted": true' in raw and (digest := _digest_in(raw)) is not None:
+                self._finished.pop(digest.name, None)
         self._known = ledger.size
 
     def close(self) -> None:
