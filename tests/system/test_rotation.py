@@ -1,4 +1,7 @@
-"""Eight processes write, rotate and pack one log, while a reader follows it: nothing is lost."""
+"""Eight processes write, rotate and pack one log, while a reader follows it: nothing is lost.
+
+`scripts/soak rotation` does it with a million events.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +10,19 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from gatewaylog.cli import run as main
 from gatewaylog.formats import Line
 from gatewaylog.reader import Follower, entries
 from gatewaylog.sinks.retention import Retention, tidy
 from gatewaylog.sinks.rotation import rotated_from
+from tests.seal.sealed import judging, keys
 from tests.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -28,6 +34,8 @@ pytestmark = pytest.mark.system
 
 WRITERS = Path(__file__).parent / "writers.py"
 EIGHT = 8
+EACH = int(os.environ.get("GATEWAYLOG_EVENTS", "100000")) // EIGHT
+PATIENCE = 60 + EACH / 100  # seconds
 
 
 def started(path: Path, each: int, *keeping: str) -> list[subprocess.Popen[bytes]]:
@@ -72,7 +80,7 @@ def follow(follower: Follower, writers: list[subprocess.Popen[bytes]]) -> Counte
         counted.take(follower.poll())
         return over
 
-    wait_for(is_over, 300)
+    wait_for(is_over, PATIENCE)
     counted.take(follower.poll())
     return counted
 
@@ -81,19 +89,40 @@ def follow(follower: Follower, writers: list[subprocess.Popen[bytes]]) -> Counte
 def test_a_follower_has_every_event_once_and_in_order_over_rotation_and_packing(
     tmp_path: Path, compress: str
 ) -> None:
-    path, each = tmp_path / "api.log", 12_500
-    path.touch(0o640)
-    with Follower(path, last=None) as follower:
-        writers = started(path, each, "1MiB", compress)
-        counted = follow(follower, writers)
-    assert [writer.returncode for writer in writers] == [0] * EIGHT
-    assert counted.wrong == []
-    assert counted.numbers() == [each] * EIGHT
+    path = tmp_path / "api.log"
+    written_and_followed(path, "1MiB", compress)
     assert tidy(path, Retention(compress=compress))
     files = [file.name for _, file in rotated_from(path)]
     assert len(files) >= 20
     assert all(name.endswith(f".{compress}") for name in files)
-    assert read_again(tmp_path) == {f"api-{name}": each for name in range(EIGHT)}
+    assert read_again(tmp_path) == {f"api-{name}": EACH for name in range(EIGHT)}
+
+
+def written_and_followed(path: Path, *keeping: str) -> None:
+    path.touch(0o640)
+    with Follower(path, last=None) as follower:
+        writers = started(path, EACH, *keeping)
+        counted = follow(follower, writers)
+    assert [writer.returncode for writer in writers] == [0] * EIGHT
+    assert counted.wrong == []
+    assert counted.numbers() == [EACH] * EIGHT
+
+
+def test_a_tamper_evident_log_is_whole_over_rotation_and_packing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "logs"
+    folder.mkdir(mode=0o750)
+    path = folder / "api.log"
+    written_and_followed(path, "1MiB", "gz", str(keys()))
+    began = time.monotonic()
+    assert main(["verify", str(folder), *judging()]) == 0
+    told = capsys.readouterr().out
+    print(told, f"verified in {time.monotonic() - began:.1f} s")
+    assert f"{EACH * EIGHT} lines of {EIGHT} writers: whole\n" in told
+    assert f"\n{EACH * EIGHT} lines follow the one before by their Chain\n" in told
+    assert "; 0 lines are not signed yet\n" in told
+    assert any(file.suffix == ".gz" for _, file in rotated_from(path))
 
 
 def read_again(folder: Path) -> dict[str, int]:
@@ -126,11 +155,11 @@ def test_an_outside_logrotate_that_renames_costs_no_event(tmp_path: Path, more: 
         pytest.skip("NOT TESTED: logrotate is not installed (apt-get install logrotate)")
     folder = tmp_path / "logs"
     folder.mkdir(mode=0o750)
-    path, each = folder / "api.log", 12_500
+    path = folder / "api.log"
     settings = tmp_path / "logrotate.conf"
     settings.write_text(LOGROTATE.format(path=path, more=more))
     command = [logrotate, "--force", "--state", str(tmp_path / "state"), str(settings)]
-    writers = started(path, each)
+    writers = started(path, EACH)
     wait_for(path.exists)
     rotations = 0
     while not ended(writers):
@@ -141,8 +170,9 @@ def test_an_outside_logrotate_that_renames_costs_no_event(tmp_path: Path, more: 
             # still write to.
             wait_for(lambda: ended(writers) or settled(path))
     assert [writer.returncode for writer in writers] == [0] * EIGHT
+    print(f"{rotations} rotations")
     assert rotations
-    assert read_again(folder) == {f"api-{name}": each for name in range(EIGHT)}
+    assert read_again(folder) == {f"api-{name}": EACH for name in range(EIGHT)}
 
 
 def settled(path: Path) -> bool:
