@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 SCHEMA = "gatewaylog"
 _BUSY = 5.0  # seconds that SQLite waits for another writer
 _STATEMENT = 5000  # milliseconds of one statement of PostgreSQL's
+_TRIES = 3  # to make tables
 _KINDS = ("sqlite", "postgresql")
 _POOL = Pool()
 
@@ -146,21 +147,30 @@ def _are_there(connection: sa.Connection, tables: Sequence[sa.Table]) -> bool:
 
 
 def _create(connection: sa.Connection, tables: Sequence[sa.Table]) -> None:
-    """Make tables and indexes; another worker may do the same at this moment."""
+    """Make tables and indexes; others may make them, or the schema, at this moment."""
+    for again in range(_TRIES, 0, -1):
+        try:
+            for statement in _statements(connection, tables):
+                connection.execute(statement)
+            connection.commit()
+        except (IntegrityError, ProgrammingError):
+            connection.rollback()
+            if _are_there(connection, tables):
+                return
+            if again == 1:
+                raise
+        else:
+            return
+
+
+def _statements(connection: sa.Connection, tables: Sequence[sa.Table]) -> list[Any]:
     wanted: list[Any] = []
     if _schema(connection) and not sa.inspect(connection).has_schema(SCHEMA):
         wanted.append(CreateSchema(SCHEMA, if_not_exists=True))
     for table in tables:
         wanted.append(CreateTable(table, if_not_exists=True))
         wanted += [CreateIndex(index, if_not_exists=True) for index in table.indexes]
-    try:
-        for statement in wanted:
-            connection.execute(statement)
-        connection.commit()
-    except (IntegrityError, ProgrammingError):
-        connection.rollback()
-        if not _are_there(connection, tables):
-            raise
+    return wanted
 
 
 def _reason(error: Exception) -> str:

@@ -96,35 +96,44 @@ class ApiKeys:
         if credential is None or shown.failure:
             failure = shown.failure or MISSING_CREDENTIALS
             return Refused(failure=failure, credential=credential)
-        application = self._application(credential, shown.user)
-        if application is None:
-            return Refused(failure=INVALID_CREDENTIALS, credential=credential)
-        failure_of_rights = application.lacks(label, scopes, application.scopes)
-        if failure_of_rights:
-            return Refused(
-                failure=failure_of_rights,
-                credential=credential,
-                application=application.name,
-                owner=application.owner,
-            )
-        return Granted(
-            application=application.name,
-            owner=application.owner,
-            credential=credential,
-            consumed=shown.consumed,
-        )
+        return judged(shown, credential, self._application(credential), label, scopes)
 
-    def _application(self, key: bytes, user: bytes | None) -> Application | None:
+    def _application(self, key: bytes) -> Application | None:
         digest = hashlib.sha256(key).digest()
         known = self._by_digest.get(digest)
         # The lookup can tell by its time no more than a hash of the guess; the comparison tells
         # nothing.
         if known is None or not hmac.compare_digest(known[0], digest):
             return None
-        application = known[1]
-        if user is not None and not hmac.compare_digest(user, application.name.encode()):
-            return None
-        return application
+        return known[1]
+
+
+def judged(
+    shown: Presented,
+    credential: bytes,
+    application: Application | None,
+    label: str,
+    scopes: frozenset[str],
+) -> Granted | Refused:
+    """Say whether a call with a key of this application (None: of none) may use an API."""
+    if application is None or (
+        shown.user is not None and not hmac.compare_digest(shown.user, application.name.encode())
+    ):
+        return Refused(failure=INVALID_CREDENTIALS, credential=credential)
+    failure_of_rights = application.lacks(label, scopes, application.scopes)
+    if failure_of_rights:
+        return Refused(
+            failure=failure_of_rights,
+            credential=credential,
+            application=application.name,
+            owner=application.owner,
+        )
+    return Granted(
+        application=application.name,
+        owner=application.owner,
+        credential=credential,
+        consumed=shown.consumed,
+    )
 
 
 def new_key() -> tuple[str, str]:

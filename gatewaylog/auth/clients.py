@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from gatewaylog.auth.applications import Application
+    from gatewaylog.auth.registry import Registry
 
 _FORM = b"application/x-www-form-urlencoded"
 _NOBODY = bytes(32)  # what a secret is compared with where there is no such client
@@ -65,22 +66,27 @@ def form_of(request: TokenRequest) -> dict[str, str]:
 
 
 class Clients:
-    """Tells which application's client sends a request."""
+    """Tells which application's client sends a request; those that the configuration does not
+    know, `registry` may.
+    """
 
-    def __init__(self, applications: Iterable[Application]) -> None:
-        self._known = {
-            one.client_id: (digest_of(one.client_secret), one)
-            for one in applications
-            if one.client_id
-        }
+    def __init__(
+        self, applications: Iterable[Application], registry: Registry | None = None
+    ) -> None:
+        self._registry = registry
+        self._known = {one.client_id: one for one in applications if one.client_id}
 
-    def authenticated(self, request: TokenRequest, form: Mapping[str, str]) -> Application:
-        """Return the client by Basic or by the body, not both. Raises OAuthError.
+    async def authenticated(self, request: TokenRequest, form: Mapping[str, str]) -> Application:
+        """Return the client by Basic or by the body, not both. Raises OAuthError, and
+        TokenStoreError where it can't be known.
 
         An unknown client takes as long as a wrong secret.
         """
         client_id, secret = _presented(request, form)
-        digest, application = self._known.get(client_id, (_NOBODY, None))
+        application = await self.named(client_id)
+        digest = _NOBODY
+        if application is not None and application.client_secret:
+            digest = digest_of(application.client_secret)
         presented = hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
         if not hmac.compare_digest(digest, presented) or application is None:
             known = None if application is None else client_id
@@ -89,10 +95,12 @@ class Clients:
             )
         return application
 
-    def named(self, client_id: str) -> Application | None:
-        """Return the application of a client."""
+    async def named(self, client_id: str) -> Application | None:
+        """Return the application of a client. Raises TokenStoreError."""
         known = self._known.get(client_id)
-        return None if known is None else known[1]
+        if known is not None or self._registry is None or not client_id:
+            return known
+        return await self._registry.find(client_id)
 
 
 def _presented(request: TokenRequest, form: Mapping[str, str]) -> tuple[str, str]:

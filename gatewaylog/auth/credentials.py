@@ -18,10 +18,12 @@ from gatewaylog.auth.api_keys import (
     CREDENTIAL_HEADERS,
     Granted,
     Refused,
+    judged,
     presented,
     scheme_and_parameters,
 )
 from gatewaylog.auth.flights import Flights, TooMany
+from gatewaylog.auth.registry import UNASKED
 from gatewaylog.auth.verdicts import Answer, Facts, Verdict
 from gatewaylog.errors import (
     AUTH_UNAVAILABLE,
@@ -31,12 +33,14 @@ from gatewaylog.errors import (
     TOKEN_EXPIRED,
     WRONG_CREDENTIAL_TYPE,
 )
+from gatewaylog.exceptions import TokenStoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Sequence
 
-    from gatewaylog.auth.api_keys import ApiKeys
+    from gatewaylog.auth.api_keys import ApiKeys, Presented
     from gatewaylog.auth.applications import Application
+    from gatewaylog.auth.registry import Registry, Unasked
     from gatewaylog.auth.verdicts import Verdicts
 
 Lines = list[tuple[bytes, bytes]]
@@ -79,7 +83,9 @@ class Unsettled(NamedTuple):
 
 
 class Credentials:
-    """Checks credentials of these applications: API keys where `keys` are accepted, and tokens."""
+    """Checks credentials of these applications, and of those that `registry` knows besides: API
+    keys where `keys` are accepted, and tokens.
+    """
 
     def __init__(
         self,
@@ -88,12 +94,14 @@ class Credentials:
         keys: ApiKeys | None,
         sources: Sources,
         flights: Flights[Verdict],
+        registry: Registry | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._by_client = {one.client_id: one for one in applications if one.client_id}
         self._keys = keys
         self._sources = sources
         self._flights = flights
+        self._registry = registry
         self._now = now
 
     def check(
@@ -114,12 +122,41 @@ class Credentials:
 
     def _of_key(
         self, keys: ApiKeys, lines: Lines, label: str, scopes: frozenset[str]
-    ) -> Granted | Refused:
+    ) -> Granted | Refused | Unsettled:
         """Check a key. A token beside it says two things at once, as both are taken here."""
         token = next(filter(None, map(_bearer, lines)), None)
         if token is not None:
             return Refused(failure=INVALID_CREDENTIALS, credential=token)
-        return keys.check(lines, label=label, scopes=scopes)
+        found = keys.check(lines, label=label, scopes=scopes)
+        if self._registry is None or not _is_strange(found):
+            return found
+        return self._of_registered_key(self._registry, presented(lines), found, label, scopes)
+
+    def _of_registered_key(
+        self,
+        registry: Registry,
+        shown: Presented,
+        otherwise: Granted | Refused,
+        label: str,
+        scopes: frozenset[str],
+    ) -> Granted | Refused | Unsettled:
+        """Check a key that the configuration does not know."""
+        credential = shown.credential
+        if credential is None or shown.failure is not None:
+            return otherwise
+        digest = hashlib.sha256(credential).digest()
+        known = registry.known(digest)
+        if known is not UNASKED:
+            return judged(shown, credential, known, label, scopes)
+
+        async def settle() -> Granted | Refused:
+            try:
+                application = await registry.find(digest)
+            except TokenStoreError:
+                return Refused(failure=AUTH_UNAVAILABLE, credential=credential)
+            return judged(shown, credential, application, label, scopes)
+
+        return Unsettled(credential, settle)
 
     def _of_tokens_alone(
         self, lines: Lines, label: str, scopes: frozenset[str]
@@ -144,10 +181,17 @@ class Credentials:
         digest = hashlib.sha256(token).digest()
         verdict = self._sources.cache.get(digest)
         if verdict is not None:
-            return self._judged(verdict, token, label, scopes)
+            application = self._known(_client_of(verdict))
+            if application is not UNASKED:
+                return self._judged(verdict, application, token, label, scopes)
 
         async def settle() -> Granted | Refused:
-            return self._judged(await self._asked(token, digest), token, label, scopes)
+            found = await self._asked(token, digest) if verdict is None else verdict
+            try:
+                application = await self._found(_client_of(found))
+            except TokenStoreError:
+                return Refused(failure=AUTH_UNAVAILABLE, credential=token)
+            return self._judged(found, application, token, label, scopes)
 
         return Unsettled(token, settle)
 
@@ -171,14 +215,32 @@ class Credentials:
         except TooMany:
             return AUTH_UNAVAILABLE
 
+    def _known(self, client_id: str) -> Application | Unasked | None:
+        """Return a client's application, as far as it is known now."""
+        known = self._by_client.get(client_id)
+        if known is not None or self._registry is None or not client_id:
+            return known
+        return self._registry.known(client_id)
+
+    async def _found(self, client_id: str) -> Application | None:
+        """Return a client's application. Raises TokenStoreError."""
+        known = self._by_client.get(client_id)
+        if known is not None or self._registry is None or not client_id:
+            return known
+        return await self._registry.find(client_id)
+
     def _judged(
-        self, verdict: Verdict, token: bytes, label: str, scopes: frozenset[str]
+        self,
+        verdict: Verdict,
+        application: Application | None,
+        token: bytes,
+        label: str,
+        scopes: frozenset[str],
     ) -> Granted | Refused:
         if not isinstance(verdict, Facts):
             return Refused(failure=verdict, credential=token)
         if verdict.expires <= self._now():
             return Refused(failure=TOKEN_EXPIRED, credential=token)
-        application = self._by_client.get(verdict.client_id or "")
         if application is None:
             return Refused(failure=NOT_SUBSCRIBED, credential=token, owner=verdict.user)
         held = verdict.scopes & application.scopes if verdict.own else verdict.scopes
@@ -189,6 +251,15 @@ class Credentials:
                 failure=failure, credential=token, application=application.name, owner=user
             )
         return Granted(application.name, user, token, _CONSUMED)
+
+
+def _is_strange(found: Granted | Refused) -> bool:
+    return isinstance(found, Refused) and found.failure is INVALID_CREDENTIALS
+
+
+def _client_of(verdict: Verdict) -> str:
+    """Return the client that a good token names; empty where it names none, or is not good."""
+    return (verdict.client_id or "") if isinstance(verdict, Facts) else ""
 
 
 def _bearer(line: tuple[bytes, bytes]) -> bytes | None:

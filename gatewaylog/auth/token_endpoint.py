@@ -104,7 +104,7 @@ class TokenEndpoint:
 
     async def _token(self, request: TokenRequest) -> TokenResponse:
         form = form_of(request)
-        application = self._clients.authenticated(request, form)
+        application = await self._clients.authenticated(request, form)
         scopes = _granted(form, application)
         issued = await self._tokens.issue(application.client_id, scopes)
         if isinstance(issued, Refill):
@@ -129,7 +129,7 @@ class TokenEndpoint:
 
     async def _revoke(self, request: TokenRequest) -> TokenResponse:
         form = form_of(request)
-        application = self._clients.authenticated(request, form)
+        application = await self._clients.authenticated(request, form)
         token = _asked_about(form, application)
         issued = await self._tokens.find(token)
         if issued is None or issued.revoked_at is not None:
@@ -148,9 +148,9 @@ class TokenEndpoint:
 
     async def _token_info(self, request: TokenRequest) -> TokenResponse:
         form = form_of(request)
-        asking = self._clients.authenticated(request, form)
+        asking = await self._clients.authenticated(request, form)
         issued = await self._tokens.find(_asked_about(form, asking))
-        application = None if issued is None else self._clients.named(issued.client_id)
+        application = None if issued is None else await self._clients.named(issued.client_id)
         if issued is None or application is None or not self._tokens.is_live(issued):
             return _json({"active": False})
         answer: dict[str, object] = {

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import hmac
 import re
 import secrets
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, NamedTuple
 
 from gatewaylog.audit.issued import Issued
+from gatewaylog.auth.aside import Aside
 from gatewaylog.auth.verdicts import Answer, Facts
 from gatewaylog.errors import (
     AUTH_UNAVAILABLE,
@@ -22,7 +20,6 @@ from gatewaylog.errors import (
     TOKEN_INACTIVE,
 )
 from gatewaylog.exceptions import TokenStoreError
-from gatewaylog.notices import notice
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,12 +27,8 @@ if TYPE_CHECKING:
     from gatewaylog.audit.issued import TokenStore
     from gatewaylog.auth.verdicts import Verdicts
 
-Params = ParamSpec("Params")
-Result = TypeVar("Result")
-
 _OCTETS = 32
 _SHAPE = re.compile(rb"[A-Za-z0-9_-]{43}")
-_THREADS = 4
 _LOOK_UP = 1.0  # seconds
 _CHANGE = 5.0  # seconds to issue or revoke
 
@@ -77,15 +70,14 @@ class Tokens:
         self.lifetime = lifetime
         self._limit = limit
         self._now = now
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="tokens")
-        self._failing = False
+        self._aside = Aside("the token store")
 
     async def ask(self, token: bytes, digest: bytes) -> Answer:
         """Return what the store knows of a token; AUTH_UNAVAILABLE where it does not say in 1 s."""
         if not _SHAPE.fullmatch(token):
             return Answer(INVALID_CREDENTIALS, self._cached)
         try:
-            issued = await self._aside(_LOOK_UP, self._store.find, digest)
+            issued = await self._aside.call(_LOOK_UP, self._store.find, digest)
         except TokenStoreError:
             return Answer(AUTH_UNAVAILABLE)
         if issued is None or not hmac.compare_digest(issued.digest, digest):
@@ -108,7 +100,7 @@ class Tokens:
             issued_at=now,
             expires_at=now + self.lifetime,
         )
-        first = await self._aside(_CHANGE, self._store.issue, issued, limit=self._limit)
+        first = await self._aside.call(_CHANGE, self._store.issue, issued, limit=self._limit)
         if first is not None:
             return Refill(seconds=max(0.0, first - now))
         return NewToken(token, issued.expires_at)
@@ -120,11 +112,11 @@ class Tokens:
         """
         if not _SHAPE.fullmatch(token):
             return None
-        return await self._aside(_LOOK_UP, self._store.find, hashlib.sha256(token).digest())
+        return await self._aside.call(_LOOK_UP, self._store.find, hashlib.sha256(token).digest())
 
     async def revoke(self, issued: Issued) -> None:
         """End a token: at once here, within `cached` seconds elsewhere. Raises TokenStoreError."""
-        await self._aside(_CHANGE, self._store.revoke, issued.digest, self._now())
+        await self._aside.call(_CHANGE, self._store.revoke, issued.digest, self._now())
         self._cache.keep(issued.digest, Answer(TOKEN_INACTIVE, self._cached))
 
     def is_live(self, issued: Issued) -> bool:
@@ -133,34 +125,5 @@ class Tokens:
 
     def close(self) -> None:
         """Let go of threads and connections; what is still running in one ends by itself."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._aside.close()
         self._store.close()
-
-    async def _aside(
-        self,
-        seconds: float,
-        call: Callable[Params, Result],
-        *args: Params.args,
-        **options: Params.kwargs,
-    ) -> Result:
-        """Call in another thread, and wait for so long. Raises TokenStoreError."""
-        loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(seconds):
-                result = await loop.run_in_executor(self._threads, partial(call, *args, **options))
-        except TimeoutError:
-            reason = f"no answer within {seconds:g} s"
-        except TokenStoreError as error:
-            reason = str(error)
-        else:
-            self._tell(None)
-            return result
-        self._tell(reason)
-        raise TokenStoreError(reason)
-
-    def _tell(self, reason: str | None) -> None:
-        """Tell the operator once when the store fails, and once when it is back."""
-        if (reason is not None) == self._failing:
-            return
-        self._failing = reason is not None
-        notice("the token store answers again" if reason is None else f"the token store: {reason}")

@@ -1,4 +1,4 @@
-"""`gatewaylog keys new` and `gatewaylog keys tamper FOLDER`."""
+"""`gatewaylog keys new|disable|list`, and `gatewaylog keys tamper FOLDER`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gatewaylog.auth.api_keys import new_key
+from gatewaylog.cli import registered_keys
 from gatewaylog.cli.terminal import printable
 from gatewaylog.cli.verbs import WrongCall
 
@@ -16,9 +17,14 @@ if TYPE_CHECKING:
 
 EXAMPLE = """\
   gatewaylog keys new
+  gatewaylog keys new --application shop --owner ann --subscribe acme--Shop:v1.0
+  gatewaylog keys list
+  gatewaylog keys disable key:1a2b3c4d
   gatewaylog keys tamper /etc/gatewaylog/keys
 
-new makes a key for callers of the gateway. tamper makes what tamper_evident = true
+new makes a key for callers of the gateway, and prints what gateway.toml keeps of it;
+with --application its hash is kept in the database, where a gateway with
+[database] applications = true finds it. tamper makes what tamper_evident = true
 needs: chain.key, signing.key and signing.pub. Who audits needs signing.pub to check
 what was signed, and chain.key to name the line."""
 
@@ -27,21 +33,31 @@ def configure(parser: Parser) -> None:
     """Add the verb's arguments."""
     parser.add_argument(
         "action",
-        choices=["new", "tamper"],
-        help="new: a random key for callers; tamper: the keys of a tamper-evident log",
+        choices=["new", "disable", "list", "tamper"],
+        help="new: a random key for callers; disable, list: those in a database;"
+        " tamper: the keys of a tamper-evident log",
     )
     parser.add_argument(
-        "folder", metavar="FOLDER", nargs="?", type=Path, help="tamper: where the keys are put"
+        "what",
+        metavar="KEY|FOLDER",
+        nargs="?",
+        help="disable: which key; tamper: the folder where the keys are put",
     )
+    registered_keys.configure(parser)
 
 
 def run(options: Namespace) -> int:
     """Make keys, and say what the configuration keeps of them."""
+    what: str | None = options.what
     if options.action == "tamper":
-        return _tamper(options.folder)
-    if options.folder is not None:
+        return _tamper(None if what is None else Path(what))
+    if options.action == "disable":
+        return registered_keys.disable(options, what)
+    if options.action == "list":
+        return registered_keys.listed(options)
+    if what is not None:
         raise WrongCall("keys new: takes no FOLDER: the key is shown, and kept nowhere")
-    return _new()
+    return registered_keys.new(options) if registered_keys.is_for_a_database(options) else _new()
 
 
 def _tamper(folder: Path | None) -> int:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from gatewaylog.auth.applications import Application
     from gatewaylog.auth.credentials import Source
     from gatewaylog.auth.jwks import Keys
+    from gatewaylog.auth.registry import Registry
     from gatewaylog.auth.throttle import Counts
     from gatewaylog.auth.token_endpoint import TokenEndpoint
     from gatewaylog.auth.tokens import Tokens
@@ -48,6 +49,7 @@ class _Made(NamedTuple):
     sources: Sources
     tokens: Tokens | None
     keys: Keys | None
+    registry: Registry | None
 
 
 class Access:
@@ -68,9 +70,15 @@ class Access:
         applications = _applications(config)
         keys = ApiKeys(applications) if "api_keys" in config.auth.accept else None
         made = self._renewed(config)
-        if keys is not None and not (made.sources.jwt or made.sources.opaque):
+        if keys is not None and not (made.sources.jwt or made.sources.opaque or made.registry):
             return keys
-        return Credentials(applications, keys=keys, sources=made.sources, flights=self._flights)
+        return Credentials(
+            applications,
+            keys=keys,
+            sources=made.sources,
+            flights=self._flights,
+            registry=made.registry,
+        )
 
     def endpoint(self, config: Config, events: EventLog | None) -> TokenEndpoint | None:
         """Return the token endpoint, where tokens are accepted; after `checker`. What happens to
@@ -82,7 +90,7 @@ class Access:
         from gatewaylog.auth.token_endpoint import TokenEndpoint
         from gatewaylog.gateway.token_records import TokenRecords
 
-        clients = Clients(_applications(config))
+        clients = Clients(_applications(config), self._made.registry)
         if events is None:
             return TokenEndpoint(clients, self._made.tokens)
         records = TokenRecords(events, pseudonym_key=config.log.pseudonym_key)
@@ -107,9 +115,12 @@ class Access:
                 await made.keys.aclose()
             if made is not None and made.tokens is not None:
                 made.tokens.close()
+            if made is not None and made.registry is not None:
+                await made.registry.aclose()
 
     def _renewed(self, config: Config) -> _Made:
-        tables = (config.auth, config.database if "tokens" in config.auth.accept else None)
+        asks = config.database.applications or "tokens" in config.auth.accept
+        tables = (config.auth, config.database if asks else None)
         if self._made is None or self._made.tables != tables:
             fresh = self._fresh(config, tables)
             if self._made is not None:
@@ -129,7 +140,8 @@ class Access:
             keys = self._keys(auth.jwt)
             jwt.append(_jwts(keys, auth.jwt, auth))
         sources = Sources(cache=cache, jwt=tuple(jwt), opaque=tuple(opaque))
-        return _Made(tables, sources, tokens, keys)
+        registry = _registry(config) if config.database.applications else None
+        return _Made(tables, sources, tokens, keys, registry)
 
     def _introspection(self, config: IntrospectionConfig) -> Source:
         from gatewaylog.auth.introspection import Asking, Introspection
@@ -201,6 +213,17 @@ def _tokens(config: Config, cache: Verdicts) -> Tokens:
         lifetime=auth.token_lifetime,
         limit=auth.token_limit,
     )
+
+
+def _registry(config: Config) -> Registry:
+    from gatewaylog.audit.application_store import DatabaseApplications
+    from gatewaylog.auth.registry import Registry
+
+    try:
+        register = DatabaseApplications(config.database.url, pool=_pool(config.database))
+    except TokenStoreError as error:
+        raise ConfigurationError([f"database.url: {error}"]) from None
+    return Registry(register, cached=config.auth.token_cache)
 
 
 def _pool(config: DatabaseConfig) -> Pool:

@@ -131,7 +131,7 @@ def test_a_short_rsa_key_is_passed_over() -> None:
 
 
 @pytest.mark.parametrize("client_id", ["mobile-client", "nobody"])
-def test_client_secrets_are_compared_in_constant_time(
+async def test_client_secrets_are_compared_in_constant_time(
     monkeypatch: pytest.MonkeyPatch, client_id: str
 ) -> None:
     """Also where there is no such client."""
@@ -147,17 +147,17 @@ def test_client_secrets_are_compared_in_constant_time(
     request_ = TokenRequest(method="POST", headers=[], body=b"")
     if client_id == "nobody":
         with pytest.raises(OAuthError):
-            clients.authenticated(request_, form)
+            await clients.authenticated(request_, form)
     else:
-        assert clients.authenticated(request_, form).name == "mobile"
+        assert (await clients.authenticated(request_, form)).name == "mobile"
     assert compared == [(32, hashlib.sha256(b"x").digest())]
 
 
-def test_a_client_without_a_secret_gets_no_token() -> None:
+async def test_a_client_without_a_secret_gets_no_token() -> None:
     clients = Clients([MOBILE])
     for secret in ("x", "sha256:"):
         with pytest.raises(OAuthError, match="unknown client"):
-            clients.authenticated(
+            await clients.authenticated(
                 TokenRequest(method="POST", headers=[], body=b""),
                 {"client_id": "mobile-client", "client_secret": secret},
             )

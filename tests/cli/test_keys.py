@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import stat
 import tomllib
 from typing import TYPE_CHECKING
 
 import pytest
 
+from gatewaylog.audit.application_store import DatabaseApplications
+from gatewaylog.audit.events.account import account
+from gatewaylog.audit.events.line import parse_line
+from gatewaylog.audit.registered import Registered
 from gatewaylog.cli import run as main
 from gatewaylog.seal.keys import judge_of, mac_of, signer_of
 
@@ -65,3 +70,97 @@ def test_without_the_extra_its_name_is_told(
 def test_a_key_for_callers_is_shown_with_its_hash(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["keys", "new"]) == 0
     assert 'keys = ["sha256:' in capsys.readouterr().out
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a configuration, where the command is called."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "gateway.toml").write_text(
+        '[database]\nurl = "sqlite:///kept.db"\n[event_log]\npath = "event.log"\n'
+    )
+    return tmp_path
+
+
+def made(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """A key as it is shown."""
+    assert main(["keys", "new", *arguments]) == 0
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("  "))
+    return line.strip()
+
+
+def test_a_key_is_kept_in_the_database_as_its_hash_and_disabled_there(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop = ("--application", "shop")
+    first = made(capsys, *shop, "--owner", "ann", "--vendor", "acme", "--subscribe", "acme--Shop")
+    second = made(capsys, *shop, "--scope", "read", "--subscribe", "*")
+    store = DatabaseApplications(f"sqlite:///{folder}/kept.db")
+    digest = hashlib.sha256(first.encode()).digest()
+    assert store.by_key(digest) == Registered(
+        name="shop",
+        owner="ann",
+        vendor="acme",
+        subscriptions=frozenset({"acme--Shop", "*"}),
+        scopes=frozenset({"read"}),
+    )
+    name = f"key:{digest.hex()[:8]}"
+    assert main(["keys", "disable", name]) == 0
+    assert capsys.readouterr().out == f"{name} of shop is disabled\n"
+    assert store.by_key(digest) is None
+    assert store.by_key(hashlib.sha256(second.encode()).digest()) is not None
+    assert main(["keys", "disable", name]) == 0
+    assert "was disabled before" in capsys.readouterr().out
+    assert main(["keys", "list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] == name for line in lines] == [True, False]
+    assert "  shop  disabled 2" in lines[0]
+    events = [parse_line(raw) for raw in (folder / "event.log").read_bytes().splitlines()]
+    assert [(event.event, event.user, event.requestor) for event in events] == [
+        ("KEY_CREATED", account(), "shop"),
+        ("KEY_CREATED", account(), "shop"),
+        ("KEY_DISABLED", account(), "shop"),
+    ]
+    assert events[2].detail == name
+    for file in folder.iterdir():
+        assert first.encode() not in file.read_bytes()
+
+
+def test_the_secret_of_a_client_is_kept_with_its_application(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    secret = made(capsys, "--application", "shop", "--owner", "ann", "--client", "shop-client")
+    store = DatabaseApplications(f"sqlite:///{folder}/kept.db")
+    found = store.by_client("shop-client")
+    assert found is not None
+    assert found.client_secret == f"sha256:{hashlib.sha256(secret.encode()).hexdigest()}"
+    assert store.all_keys() == []
+    other = ["keys", "new", "--application", "b", "--owner", "x", "--client", "shop-client"]
+    assert main(other) == 2
+    assert "--client shop-client is another application's" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["new", "--owner", "ann"], "keys new: --owner: of which application? --application NAME"),
+        (["new", "--application", "shop"], "keys new: shop is new: whose is it? --owner NAME"),
+        (
+            ["new", "--application", "a\nb", "--owner", "x"],
+            "keys new: --application: must be at most 255 printable characters",
+        ),
+        (
+            ["new", "--application", "a", "--owner", "x", "--scope", ""],
+            "keys new: --scope: must be at most 512 printable characters",
+        ),
+        (["disable"], "keys disable: which KEY? As in the event log and keys list: key:1a2b3c4d"),
+        (["disable", "key:1a"], "keys disable: no key of that name: key:1a (see keys list)"),
+        (["list", "--database", "mysql://h"], "--database must be like sqlite:///gatewaylog.db"),
+    ],
+)
+def test_what_can_not_be_is_told_in_a_line(
+    folder: Path, arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["keys", *arguments]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert said in line

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from gatewaylog.gateway.config.values import Table
+from gatewaylog.gateway.config.values import Table, load
 
 Connections = Annotated[int, Field(ge=0, le=1000)]
 OrAll = Annotated[int, Field(ge=-1, le=1_000_000_000)]
@@ -42,6 +42,7 @@ class DatabaseConfig(Table):
     min_idle: Connections = 0
     initial_size: Connections = 0
     max_wait: OrAll = 10_000
+    applications: bool = False
 
     @field_validator("min_idle", "initial_size")
     @classmethod
@@ -49,4 +50,11 @@ class DatabaseConfig(Table):
         most = info.data.get("max_active")
         if most and value > most:
             raise ValueError(f"must be at most max_active, which is {most}")
+        return value
+
+    @field_validator("applications")
+    @classmethod
+    def _can_be_asked(cls, value: bool) -> bool:
+        if value:
+            load("auth", "sqlalchemy", "gatewaylog.audit.application_store")
         return value

@@ -1,0 +1,61 @@
+"""Calls that block, made in threads so that the event loop goes on, and waited for only so long."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+from gatewaylog.exceptions import TokenStoreError
+from gatewaylog.notices import notice
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Params = ParamSpec("Params")
+Result = TypeVar("Result")
+
+_THREADS = 4
+
+
+class Aside:
+    """Calls a store, which has a `name` for the operator."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="store")
+        self._failing = False
+
+    async def call(
+        self,
+        seconds: float,
+        call: Callable[Params, Result],
+        *args: Params.args,
+        **options: Params.kwargs,
+    ) -> Result:
+        """Call in another thread, and wait for so long. Raises TokenStoreError."""
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(seconds):
+                result = await loop.run_in_executor(self._threads, partial(call, *args, **options))
+        except TimeoutError:
+            reason = f"no answer within {seconds:g} s"
+        except TokenStoreError as error:
+            reason = str(error)
+        else:
+            self._tell(None)
+            return result
+        self._tell(reason)
+        raise TokenStoreError(reason)
+
+    def close(self) -> None:
+        """Let go of the threads; what is still running in one ends by itself."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _tell(self, reason: str | None) -> None:
+        """Tell the operator once when the store fails, and once when it is back."""
+        if (reason is not None) == self._failing:
+            return
+        self._failing = reason is not None
+        notice(f"{self._name} answers again" if reason is None else f"{self._name}: {reason}")

@@ -1,0 +1,180 @@
+"""Keys of applications that a database keeps: made, disabled, listed."""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from gatewaylog.cli import logs
+from gatewaylog.cli.terminal import printable
+from gatewaylog.cli.tokens import database
+from gatewaylog.cli.verbs import WrongCall
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from gatewaylog.audit.application_store import DatabaseApplications
+    from gatewaylog.audit.registered import RegisteredKey
+    from gatewaylog.cli.verbs import Parser
+
+_LONGEST_NAME = 255
+_LONGEST_LABEL = 512
+_OF_NEW = ("owner", "vendor", "client", "subscribe", "scope")
+
+
+def configure(parser: Parser) -> None:
+    """Add what tells of the application, and the database."""
+    database.configure(parser)
+    parser.add_argument("--application", metavar="NAME", default="", help="new: whose key it is")
+    parser.add_argument("--owner", metavar="NAME", default="", help="of a new application")
+    parser.add_argument("--vendor", metavar="NAME", default="", help="of a new application")
+    parser.add_argument(
+        "--client", metavar="ID", default="", help="new: the secret of an OAuth client, no API key"
+    )
+    parser.add_argument(
+        "--subscribe",
+        metavar="API",
+        action="append",
+        default=[],
+        help="new: an API's label that the application may call, or *; repeatable",
+    )
+    parser.add_argument(
+        "--scope", metavar="SCOPE", action="append", default=[], help="new: that it has; repeatable"
+    )
+
+
+def is_for_a_database(options: Namespace) -> bool:
+    """Tell whether `keys new` keeps the key. Raises WrongCall for options without their point."""
+    if options.application:
+        return True
+    for name in (*_OF_NEW, "database"):
+        if getattr(options, name):
+            raise WrongCall(f"keys new: --{name}: of which application? --application NAME")
+    return False
+
+
+def new(options: Namespace) -> int:
+    """Make a key, keep its hash, and print the key this once."""
+    from gatewaylog.audit.registered import RegisteredKey
+    from gatewaylog.auth.api_keys import digest_of, new_key
+
+    _check(options)
+    secret, kept = new_key()
+    with closing(_store(options)) as store:
+        known = store.by_name(options.application)
+        if known is None and not options.owner:
+            raise WrongCall(f"keys new: {options.application} is new: whose is it? --owner NAME")
+        if options.client:
+            other = store.by_client(options.client)
+            if other is not None and other.name != options.application:
+                raise WrongCall(f"keys new: --client {options.client} is another application's")
+        _keep_application(store, options, kept)
+        if not options.client:
+            key = RegisteredKey(
+                digest=digest_of(kept), application=options.application, created_at=time.time()
+            )
+            store.add_key(key)
+    _record(options, "KEY_CREATED", options.application, digest_of(kept))
+    what = f"The secret of the client {options.client}" if options.client else "The key"
+    print(
+        printable(f"{what}, for {options.application} (it is shown this once, and kept nowhere):")
+    )
+    print(f"\n  {secret}\n\nIn the event log it is called {_name(digest_of(kept))}")
+    return 0
+
+
+def _keep_application(store: DatabaseApplications, options: Namespace, kept: str) -> None:
+    """Keep the application, with what the options add to it."""
+    from gatewaylog.audit.registered import Registered
+
+    known = store.by_name(options.application) or Registered(name=options.application, owner="")
+    store.keep(
+        replace(
+            known,
+            owner=options.owner or known.owner,
+            vendor=options.vendor or known.vendor,
+            client_id=options.client or known.client_id,
+            client_secret=kept if options.client else known.client_secret,
+            subscriptions=known.subscriptions | set(options.subscribe),
+            scopes=known.scopes | set(options.scope),
+        )
+    )
+
+
+def disable(options: Namespace, name: str | None) -> int:
+    """Have the key of this name open nothing any more."""
+    if not name:
+        raise WrongCall("keys disable: which KEY? As in the event log and keys list: key:1a2b3c4d")
+    digits = name.removeprefix("key:").removeprefix("sha256:").lower()
+    with closing(_store(options)) as store:
+        fitting = [key for key in store.all_keys() if key.digest.hex().startswith(digits)]
+        if len(digits) < 8 or len(fitting) != 1:
+            told = "no key" if len(digits) < 8 or not fitting else f"{len(fitting)} keys"
+            raise WrongCall(f"keys disable: {told} of that name: {name} (see keys list)")
+        (key,) = fitting
+        was_good = store.disable(key.digest, time.time())
+    if was_good:
+        _record(options, "KEY_DISABLED", key.application, key.digest)
+    state = "is disabled" if was_good else "was disabled before"
+    print(printable(f"{_name(key.digest)} of {key.application} {state}"))
+    return 0
+
+
+def listed(options: Namespace) -> int:
+    """Print a line for each key."""
+    with closing(_store(options)) as store:
+        for key in store.all_keys():
+            print(printable(_line(key)))
+    return 0
+
+
+def _line(key: RegisteredKey) -> str:
+    end = "" if key.disabled_at is None else f"  disabled {_time(key.disabled_at)}"
+    return f"{_name(key.digest)}  created {_time(key.created_at)}  {key.application}{end}"
+
+
+def _time(at: float) -> str:
+    return datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _name(digest: bytes) -> str:
+    return f"key:{digest.hex()[:8]}"
+
+
+def _check(options: Namespace) -> None:
+    for name in ("application", "owner", "vendor", "client"):
+        _check_text(f"--{name}", getattr(options, name), _LONGEST_NAME)
+    for name in ("subscribe", "scope"):
+        for value in getattr(options, name):
+            _check_text(f"--{name}", value or "\0", _LONGEST_LABEL)
+
+
+def _check_text(option: str, value: str, most: int) -> None:
+    if len(value) > most or not value.isprintable():
+        raise WrongCall(f"keys new: {option}: must be at most {most} printable characters")
+
+
+def _store(options: Namespace) -> DatabaseApplications:
+    from gatewaylog.audit.application_store import DatabaseApplications
+
+    return DatabaseApplications(database.url_of(options))
+
+
+def _record(options: Namespace, event: str, application: str, digest: bytes) -> None:
+    from gatewaylog.audit.events import AuditEvent, GatewayEvent
+    from gatewaylog.audit.events.account import account
+    from gatewaylog.cli.recording import event_log
+
+    with event_log(logs.configured(options)) as events:
+        if events is not None:
+            events.record(
+                AuditEvent(
+                    event=GatewayEvent(event),
+                    user=account(),
+                    requestor=application,
+                    detail=_name(digest),
+                )
+            )
