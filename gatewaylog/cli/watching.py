@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _LOOK = 0.5  # seconds between two looks at the files
 _KEEP = 10.0  # seconds after which it is kept up to when was looked
+_OWN = ("webhook", "geoip", "state")  # of `[rules]`, what is no rule's
 _LATE = 60.0  # seconds that a line may be behind its time
 
 
@@ -61,12 +62,11 @@ def run(options: Namespace) -> int:
     from gatewaylog.audit.rules import Severity, Watch
 
     configured = logs.configured(options)
-    given = dict(configured.rules)
-    own = {name: _own(options, given.pop(name, ""), name) for name in ("webhook", "geoip", "state")}
+    own = {name: _own(options, configured.rules.get(name, ""), name) for name in _OWN}
     least = Severity[options.severity.upper()]
     begin = time.time()
     with ExitStack() as stack:
-        watch = Watch(_rules(given, own["geoip"], stack))
+        watch = Watch(rules_of(options, configured, stack))
         told = _told(options, own["state"], stack)
         teller = _Teller(options, configured, own["webhook"], told, stack)
         since = begin if told is None or not told.is_any else 0.0
@@ -86,16 +86,22 @@ def run(options: Namespace) -> int:
 
 def _own(options: Namespace, value: object, name: str) -> str:
     """Return an option, else what `[rules]` says."""
-    if given := getattr(options, name):
+    if given := getattr(options, name, ""):
         return str(given)
     file = options.config or logs.CONFIGURATION
     return logs.expanded(value, file, f"rules.{name}") if value else ""
 
 
-def _rules(given: dict[str, Any], geoip: str, stack: ExitStack) -> list[Rule[Any]]:
+def rules_of(options: Namespace, configured: logs.Configured, stack: ExitStack) -> list[Rule[Any]]:
+    """Return the rules as `[rules]` has them; what they open is closed by the stack.
+
+    Raises WrongCall.
+    """
     from gatewaylog.audit.rules import rules
     from gatewaylog.audit.rules.places import Places
 
+    given = {name: value for name, value in configured.rules.items() if name not in _OWN}
+    geoip = _own(options, configured.rules.get("geoip", ""), "geoip")
     try:
         places = stack.enter_context(closing(Places(geoip))) if geoip else None
     except ValueError as error:
@@ -103,7 +109,7 @@ def _rules(given: dict[str, Any], geoip: str, stack: ExitStack) -> list[Rule[Any
     try:
         return rules(**given, locate=places)
     except (ValueError, TypeError, KeyError) as error:
-        raise WrongCall(f"tokens watch: [rules]: {error}") from None
+        raise WrongCall(f"tokens: [rules]: {error}") from None
 
 
 def _told(options: Namespace, state: str, stack: ExitStack) -> Told | None:
