@@ -114,16 +114,26 @@ def opened(path: Path, *, wait: bool = False) -> Iterator[Ledger | None]:
     """Give the digests at `path`, None where another process has them; `wait` some seconds for
     that. Raises OSError.
     """
-    fd = os.open(path, _FLAGS, _MODE)
+    fd = _held(path, _WAITS if wait else 0.0)
     try:
-        is_ours = _locked(fd, _WAITS if wait else 0.0)
-        while is_ours and not _is_at(path, fd):  # who had it has put another in its place
-            os.close(fd)
-            fd = os.open(path, _FLAGS, _MODE)
-            is_ours = _locked(fd, _WAITS if wait else 0.0)
-        yield Ledger(fd, path) if is_ours else None
+        yield None if fd is None else Ledger(fd, path)
     finally:
+        if fd is not None:
+            os.close(fd)
+
+
+def _held(path: Path, seconds: float) -> int | None:
+    """Open and lock the file that has the name once it is locked: who had the lock may have put
+    another in its place.
+    """
+    while True:
+        fd = os.open(path, _FLAGS, _MODE)
+        is_locked = _locked(fd, seconds)
+        if is_locked and _is_at(path, fd):
+            return fd
         os.close(fd)
+        if not is_locked:
+            return None
 
 
 def _is_at(path: Path, fd: int) -> bool:
