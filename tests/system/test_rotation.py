@@ -115,14 +115,23 @@ def test_a_tamper_evident_log_is_whole_over_rotation_and_packing(
     folder.mkdir(mode=0o750)
     path = folder / "api.log"
     written_and_followed(path, "1MiB", "gz", str(keys()))
+    packed = sum(file.suffix == ".gz" for _, file in rotated_from(path))
+    print(f"{packed} of {len(rotated_from(path))} files were packed meanwhile")
+    assert_verified(folder, capsys)
+    assert tidy(path, Retention(compress="gz"))
+    assert all(file.suffix == ".gz" for _, file in rotated_from(path))
+    assert_verified(folder, capsys)
+
+
+def assert_verified(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = capsys.readouterr().out
     began = time.monotonic()
     assert main(["verify", str(folder), *judging()]) == 0
     told = capsys.readouterr().out
-    print(told, f"verified in {time.monotonic() - began:.1f} s")
+    print(f"{said}{told}verified in {time.monotonic() - began:.1f} s")
     assert f"{EACH * EIGHT} lines of {EIGHT} writers: whole\n" in told
     assert f"\n{EACH * EIGHT} lines follow the one before by their Chain\n" in told
     assert "; 0 lines are not signed yet\n" in told
-    assert any(file.suffix == ".gz" for _, file in rotated_from(path))
 
 
 def read_again(folder: Path) -> dict[str, int]:
