@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from gatewaylog.ship.settings import Settings
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_KNOWN = ("sqlite:///", "postgresql://", "postgresql+psycopg://")
 _SIZE = 4 * 1024 * 1024
 
 
@@ -48,8 +49,8 @@ class Database:
     """The tables that `gatewaylog tokens init` makes, in SQLite or PostgreSQL."""
 
     def __init__(self, settings: Settings) -> None:
-        if not settings.url:
-            raise ShipError("database: which one? Name it by --url (url = … in TOML)")
+        if not settings.url.startswith(_KNOWN):
+            raise ShipError(f"database: url must be one like {' or '.join(_KNOWN[:2])}…")
         try:
             self._writer = _writer(settings)
             self._clients = Clients(known_of(settings.clients))

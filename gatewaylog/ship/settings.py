@@ -45,10 +45,10 @@ def destination_of(settings: Settings) -> Destination:
         raise ShipError(f"there is no destination {settings.to!r}: {', '.join(DESTINATIONS)}")
     try:
         module = importlib.import_module(f"gatewaylog.ship.{settings.to}")
+        return cast("Destination", module.made(settings))
     except ModuleNotFoundError as error:
         extra = settings.to if settings.to in {"database", "otlp"} else "ship"
         raise ShipError(
             f"{settings.to} needs {error.name}, which is not installed:"
             f" pip install 'gatewaylog[{extra}]'"
         ) from None
-    return cast("Destination", module.made(settings))
