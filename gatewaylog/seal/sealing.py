@@ -171,7 +171,7 @@ class Sealing:
                 return False
             self._learn(ledger)
             self._prune(ledger)
-            first = self._finished.pop(name, "")
+            first = self._finished.get(name, "")
             ledger.append(
                 Digest(number=0, at=_now(), name=name, first=first, deleted=True), self._signer
             )

@@ -204,6 +204,35 @@ def test_nothing_is_packed_while_another_process_has_the_digests(path: Path) -> 
     assert not rotated.exists()
 
 
+def test_nothing_packed_is_deleted_while_another_process_has_the_digests(path: Path) -> None:
+    log = sealed(path)
+    write(log, 1)
+    log.close()
+    rotate(path)
+    assert tidy(path, Retention(compress="gz"), seal=log._sealing)
+    ((_, packed),) = rotated_from(path)
+    with path.with_name("api.log.digest").open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert not tidy(path, Retention(keep=1e-9), seal=log._sealing)
+    assert packed.exists()
+    assert tidy(path, Retention(keep=1e-9), seal=log._sealing)
+    assert not packed.exists()
+
+
+def test_a_folder_that_is_gone_is_told_and_closing_goes_on(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = sealed(path, digest_every="1h")
+    write(log, 1)
+    assert log._sealing is not None
+    log._sealing.look()
+    path.parent.rename(path.parent.with_name("elsewhere"))
+    log._sealing.look()
+    log.close()
+    told = f"gatewaylog: can't write {path}.digest: No such file or directory"
+    assert told in capsys.readouterr().err.splitlines()
+
+
 @pytest.mark.parametrize(
     "line", [b"{}", b'{"version": 2}', b"", b"null", b'{"a": 1, "signature": ""}']
 )
