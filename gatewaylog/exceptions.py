@@ -67,6 +67,10 @@ class AuthServerError(GatewaylogError):
     """
 
 
+class AuthServerTimeout(AuthServerError):
+    """A server of keys or an introspection endpoint did not answer in time."""
+
+
 class CountsError(GatewaylogError):
     """The store in which several processes count calls together does not answer."""
 

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
+from gatewaylog.auth.breaker import Breaker
 from gatewaylog.exceptions import TokenStoreError
 from gatewaylog.notices import notice
 
@@ -17,6 +18,8 @@ Params = ParamSpec("Params")
 Result = TypeVar("Result")
 
 _THREADS = 4
+_SUSPENDED = 1.0  # seconds
+_ALONE = "is left alone for a second: it did not answer in time"
 
 
 class Aside:
@@ -26,6 +29,7 @@ class Aside:
         self._name = name
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="store")
         self._failing = False
+        self._breaker = Breaker(_SUSPENDED)
 
     async def call(
         self,
@@ -34,16 +38,27 @@ class Aside:
         *args: Params.args,
         **options: Params.kwargs,
     ) -> Result:
-        """Call in another thread, and wait for so long. Raises TokenStoreError."""
+        """Call in another thread, and wait for so long. Raises TokenStoreError, at once where the
+        store has let the time pass a moment ago.
+        """
+        begun = self._breaker.begin()
+        if begun is None:
+            raise TokenStoreError(_ALONE)
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(seconds):
                 result = await loop.run_in_executor(self._threads, partial(call, *args, **options))
         except TimeoutError:
+            self._breaker.unanswered(begun)
             reason = f"no answer within {seconds:g} s"
         except TokenStoreError as error:
+            self._breaker.answered()
             reason = str(error)
+        except BaseException:
+            self._breaker.given_up()
+            raise
         else:
+            self._breaker.answered()
             self._tell(None)
             return result
         self._tell(reason)

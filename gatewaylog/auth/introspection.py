@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus, urlencode
 
+from gatewaylog.auth.breaker import Breaker
 from gatewaylog.auth.claims import FOREVER, first_text, is_for, scopes_of, seconds
 from gatewaylog.auth.verdicts import Answer, Facts
 from gatewaylog.errors import (
@@ -17,7 +18,7 @@ from gatewaylog.errors import (
     TOKEN_EXPIRED,
     TOKEN_INACTIVE,
 )
-from gatewaylog.exceptions import AuthServerError
+from gatewaylog.exceptions import AuthServerError, AuthServerTimeout
 from gatewaylog.notices import notice
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 class Asking:
     """As whom the server is asked, and what is read of its answers.
 
-    One of `audiences` is enough; none: any. `cached` is seconds.
+    One of `audiences` is enough; none: any. `cached` is seconds, `suspended` those for which a
+    server is left alone that did not answer in time.
     """
 
     client_id: str
@@ -39,6 +41,7 @@ class Asking:
     client_claims: tuple[str, ...] = ("client_id", "azp")
     user_claim: str = "username"
     cached: float = 30.0
+    suspended: float = 5.0
 
 
 class Introspection:
@@ -47,11 +50,19 @@ class Introspection:
     `post` returns the body of a 200, and raises AuthServerError for anything else.
     """
 
-    def __init__(self, post: Post, asking: Asking, *, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        post: Post,
+        asking: Asking,
+        *,
+        now: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._post = post
         self._asking = asking
         self._now = now
         self._failing = False
+        self._breaker = Breaker(asking.suspended, monotonic=monotonic)
         pair = f"{quote_plus(asking.client_id)}:{quote_plus(asking.client_secret)}"
         self._headers = [
             (b"authorization", b"Basic " + b64encode(pair.encode())),
@@ -61,16 +72,27 @@ class Introspection:
 
     async def ask(self, token: bytes, digest: bytes) -> Answer:
         """Ask about a token. Anything but a clear answer is AUTH_UNAVAILABLE."""
+        begun = self._breaker.begin()
+        if begun is None:
+            return Answer(AUTH_UNAVAILABLE)
         form = {"token": token, "token_type_hint": "access_token"}
         try:
             claims = _claims(await self._post(self._headers, urlencode(form).encode()))
+        except AuthServerTimeout as error:
+            self._breaker.unanswered(begun)
+            return self._unavailable(error)
         except AuthServerError as error:
-            if not self._failing:
-                notice(f"auth.introspection: {error}")
-            self._failing = True
-            return Answer(AUTH_UNAVAILABLE)
+            self._breaker.answered()
+            return self._unavailable(error)
+        self._breaker.answered()
         self._failing = False
         return self._judged(claims)
+
+    def _unavailable(self, error: AuthServerError) -> Answer:
+        if not self._failing:
+            notice(f"auth.introspection: {error}")
+        self._failing = True
+        return Answer(AUTH_UNAVAILABLE)
 
     def _judged(self, claims: dict[str, Any]) -> Answer:
         asking, now = self._asking, self._now()

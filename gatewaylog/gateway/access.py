@@ -154,6 +154,7 @@ class Access:
             client_claims=config.client_claim,
             user_claim=config.user_claim,
             cached=config.cache,
+            suspended=config.suspend,
         )
         return Introspection(asked.post, asking)
 

@@ -11,6 +11,10 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from gatewaylog.auth.introspection import Asking, Introspection
+from gatewaylog.auth.verdicts import Facts
+from gatewaylog.errors import AUTH_UNAVAILABLE
+from gatewaylog.exceptions import AuthServerTimeout
 from tests.auth.gateways import (
     SECRET,
     auth,
@@ -173,6 +177,78 @@ async def test_a_server_that_takes_too_long_opens_nothing(tmp_path: Path) -> Non
     server.free.clear()
     async with serving(tmp_path, server, timeout=0.2) as served:
         assert await call(served, "token") == (500, "900900")
+
+
+async def test_a_server_that_is_down_costs_one_call_its_time_and_the_others_none(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    server = Server(known=GOOD, other=GOOD)
+    async with serving(tmp_path, server, "suspend = 600", timeout=0.2) as served:
+        assert await call(served, "known") == (200, "")
+        server.free.clear()
+        for number in range(20):
+            assert await call(served, f"token{number}") == (500, "900900")
+        assert await call(served, "known") == (200, "")
+        assert server.asked == ["known", "token0"]
+    assert capfd.readouterr().err.count("auth.introspection: no answer within 0.2 s") == 1
+
+
+async def test_one_question_tries_a_server_that_was_left_alone() -> None:
+    now, answer, asked = 0.0, asyncio.Event(), []
+
+    async def post(_: object, body: bytes) -> bytes:
+        asked.append(body)
+        await answer.wait()
+        if now < 20:
+            raise AuthServerTimeout("no answer")
+        return json.dumps(GOOD).encode()
+
+    asking = Asking(client_id="a", client_secret="b", suspended=5.0)
+    source = Introspection(post, asking, monotonic=lambda: now)
+
+    async def ask() -> object:
+        return (await source.ask(b"token", b"")).verdict
+
+    answer.set()
+    assert await ask() is AUTH_UNAVAILABLE
+    assert await ask() is AUTH_UNAVAILABLE
+    assert len(asked) == 1
+    now = 6.0
+    answer.clear()
+    trying = asyncio.create_task(ask())
+    await asyncio.sleep(0)
+    assert await ask() is AUTH_UNAVAILABLE
+    assert len(asked) == 2
+    answer.set()
+    assert await trying is AUTH_UNAVAILABLE
+    now = 10.0
+    assert await ask() is AUTH_UNAVAILABLE
+    assert len(asked) == 2
+    now = 20.0
+    for _ in range(3):
+        assert isinstance(await ask(), Facts)
+    assert len(asked) == 5
+
+
+async def test_one_question_without_an_answer_among_others_leaves_a_server_as_it_is() -> None:
+    """That may be the token's own doing, as one who wants to shut others out would like."""
+    waiting = asyncio.Event()
+    now = 0.0
+
+    async def post(_: object, body: bytes) -> bytes:
+        if b"odd" in body:
+            await waiting.wait()
+            raise AuthServerTimeout("no answer")
+        return json.dumps(GOOD).encode()
+
+    source = Introspection(post, Asking(client_id="a", client_secret="b"), monotonic=lambda: now)
+    odd = asyncio.create_task(source.ask(b"odd", b""))
+    await asyncio.sleep(0)
+    now = 1.0
+    assert isinstance((await source.ask(b"token", b"")).verdict, Facts)
+    waiting.set()
+    assert (await odd).verdict is AUTH_UNAVAILABLE
+    assert isinstance((await source.ask(b"token", b"")).verdict, Facts)
 
 
 async def test_a_client_that_leaves_does_not_take_the_question_from_others(tmp_path: Path) -> None:

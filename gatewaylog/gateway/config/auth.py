@@ -87,7 +87,7 @@ class JwtConfig(Table):
 class IntrospectionConfig(Table):
     """`[auth.introspection]`: an endpoint of RFC 7662, and as whom it is asked.
 
-    `cache` and `timeout` are seconds. No `audience`: any.
+    `cache`, `timeout` and `suspend` are seconds. No `audience`: any.
     """
 
     url: Text
@@ -99,6 +99,7 @@ class IntrospectionConfig(Table):
     user_claim: Text = "username"
     cache: Cached = 30.0
     timeout: Seconds = 2.0
+    suspend: Cached = 5.0
     tls_ca: CertificateFile = ""
 
     @field_validator("url")

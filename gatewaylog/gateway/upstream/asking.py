@@ -5,7 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from gatewaylog.exceptions import AuthServerError, UpstreamError
+from gatewaylog.exceptions import (
+    AnswerStalled,
+    AuthServerError,
+    AuthServerTimeout,
+    ConnectTimeout,
+    ResponseTimeout,
+    UpstreamError,
+)
 from gatewaylog.gateway.upstream import Timeouts
 
 if TYPE_CHECKING:
@@ -43,11 +50,13 @@ class Asked:
         self._timeouts = Timeouts(connect=seconds, response=seconds, idle=seconds)
 
     async def get(self) -> bytes:
-        """Return the body of its 200. Raises AuthServerError."""
+        """Return the body of its 200. Raises AuthServerError, for time that is over its kind
+        AuthServerTimeout.
+        """
         return await self._asked(b"GET", [], None)
 
     async def post(self, headers: Headers, body: bytes) -> bytes:
-        """Send a body; return that of its 200. Raises AuthServerError."""
+        """Send a body; return that of its 200. Raises AuthServerError as `get`."""
         lines = [*headers, (b"content-length", b"%d" % len(body))]
         return await self._asked(b"POST", lines, WholeBody(body))
 
@@ -62,10 +71,10 @@ class Asked:
                     return await _whole(response)
                 finally:
                     await response.aclose()
+        except (ConnectTimeout, ResponseTimeout, AnswerStalled, TimeoutError):
+            raise AuthServerTimeout(f"no answer within {self._seconds:g} s") from None
         except UpstreamError as error:
             raise AuthServerError(f"no answer: {str(error) or type(error).__name__}") from None
-        except TimeoutError:
-            raise AuthServerError(f"no answer within {self._seconds:g} s") from None
 
 
 async def _whole(response: Response) -> bytes:
