@@ -22,7 +22,7 @@ from gatewaylog.sinks.rotation import rotated_from
 from gatewaylog.sinks.shipped import tell_missed, unpassed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from gatewaylog.sinks.shipped import Unpassed
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _PIECE = 256 * 1024  # bytes packed at once: about 10 ms
 _MODE = 0o640
 _MOMENT = 0.05  # seconds
+_TURN = 10.0  # seconds for which a process that ends waits for others that keep house
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +89,8 @@ def tidy(
         if not alone:
             return False
         files = rotated_from(path)
+        if seal is not None:
+            _signed(files, seal)  # before anything is packed, which takes its time
         superfluous = _superfluous(files, retention)
         shippers = _shippers(path, retention) if superfluous else ()
         held = 0  # bytes that are kept for shippers alone
@@ -110,11 +113,27 @@ def tidy(
 def finish(path: Path, seal: Seal, seconds: float = 2.0) -> None:
     """Sign what was rotated from a log, at its end: nobody may come back to do it.
 
-    Waits some seconds for processes that end at the same time. Raises OSError.
+    Waits some seconds for processes that end at the same time, and longer while one of them is
+    about it: of those the last has left all files. Raises OSError.
     """
-    end = time.monotonic() + seconds
-    while not tidy(path, Retention(), seal=seal) and time.monotonic() < end:
+    began = time.monotonic()
+    while True:
+        with _only_one(path) as alone:
+            if alone and _signed(rotated_from(path), seal):
+                return
+        if time.monotonic() - began > (seconds if alone else max(seconds, _TURN)):
+            return
         time.sleep(_MOMENT)
+
+
+def _signed(files: Iterable[tuple[datetime, Path]], seal: Seal) -> bool:
+    """Sign the files that nobody writes to any more; say whether those are all."""
+    done = True
+    for _, file in files:
+        if file.suffix not in PACKED:
+            with _left_by_all(file) as fd:
+                done &= fd is not None and seal.finish(file, fd)
+    return done
 
 
 def _superfluous(files: list[tuple[datetime, Path]], retention: Retention) -> set[Path]:

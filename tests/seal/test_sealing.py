@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import multiprocessing
 import os
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -328,3 +329,38 @@ def test_an_end_that_others_hold_up_is_waited_for_a_moment_alone(
         log.close()
     assert not any(digest.final for digest in digests(path))
     assert capsys.readouterr().err == ""
+
+
+def test_an_end_waits_while_another_process_keeps_house(path: Path) -> None:
+    """Else nobody would sign what that one had found still open."""
+    log = sealed(path, digest_every="1h")
+    write(log, 1)
+    rotate(path)
+    ending = threading.Thread(target=log.close)
+    with path.with_name(f".{path.name}.lock").open("wb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        ending.start()
+        ending.join(2.5)
+        assert ending.is_alive()
+        assert not any(digest.final for digest in digests(path))
+    ending.join(20)
+    assert [digest.lines for digest in digests(path) if digest.final] == [1]
+
+
+def test_what_was_rotated_is_signed_before_anything_is_packed(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = sealed(path, digest_every="1h")
+    for _ in range(2):
+        write(log, 1)
+        rotate(path)
+        log.reopen()
+    seen: list[int] = []
+
+    def look(*_: object) -> None:
+        seen.append(sum(digest.final for digest in digests(path)))
+
+    monkeypatch.setattr("gatewaylog.sinks.retention._pack", look)
+    assert tidy(path, Retention(compress="gz"), seal=log._sealing)
+    assert seen == [2, 2]
+    log.close()
