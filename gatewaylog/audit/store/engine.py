@@ -75,7 +75,7 @@ def _settings(timeout: float) -> dict[str, Any]:
     return {
         "connect_timeout": _CONNECTING,
         "options": f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}"
-        " -c timezone=UTC",
+        " -c timezone=UTC -c datestyle=ISO",
         # A host that is gone is noticed in the midst of a statement, too.
         "keepalives_idle": 30,
         "keepalives_interval": 10,
