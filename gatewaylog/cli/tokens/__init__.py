@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 # In the order of --help. A verb's module has its name.
 PARTS = {
     "init": "make the tables in the database, or bring older ones up to date",
+    "log": "show each use of a token, by vendor, application and time",
+    "vendors": "show how much each vendor's tokens were used of late",
+    "suspicious": "show clients that call too often, and what the rules find",
+    "timeline": "chart the use of tokens by hour, vendor, application and client",
+    "prune": "let go of rows that are older than is to be kept",
+    "status": "show how much there is, since when, how far behind the log",
     "watch": "run the rules over a log as it grows, and tell new findings",
     "edfi": "log which tokens an Ed-Fi ODS/API issues: its database's trigger",
 }

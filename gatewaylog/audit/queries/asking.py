@@ -1,0 +1,105 @@
+"""Asks the store of token use, or where there is none the log of Ed-Fi's trigger."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from gatewaylog.audit.edfi import postgresql as edfi
+from gatewaylog.audit.queries.statements import MOMENTS, Table
+from gatewaylog.audit.store.engine import FAILURES, engine_at, reason
+from gatewaylog.audit.store.tables import client_access_token_logs as use
+from gatewaylog.exceptions import TokenStoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+Value = str | int | float | datetime | None
+
+_AT_ONCE = 1000  # rows that are fetched together
+_SEEDS = 9  # the columns that the guide has too
+COLUMNS = tuple(column.name for column in use.columns)
+STORE = {
+    "sqlite": Table(dialect="sqlite", name=use.name, columns=COLUMNS),
+    "postgresql": Table(dialect="postgresql", name=use.fullname, columns=COLUMNS),
+}
+EDFI = Table(dialect="postgresql", name=edfi.TABLE, columns=COLUMNS[:_SEEDS])
+
+
+class Asking:
+    """A database of token use, by its URL; each call opens a connection.
+
+    `reading` and what is done in it raise TokenStoreError where the database can't be asked.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._engine = engine_at(url, reads=True)
+        self._shown = self._engine.url.render_as_string(hide_password=True)
+
+    @contextmanager
+    def reading(self) -> Generator[sa.Connection]:
+        """Give a connection that reads."""
+        try:
+            with self._engine.connect() as connection:
+                yield connection
+        except FAILURES as error:
+            raise TokenStoreError(self._reason(error)) from None
+
+    def table(self, connection: sa.Connection) -> Table:
+        """Return the table that there is. Raises TokenStoreError where there is none."""
+        store = STORE[connection.dialect.name]
+        for table in (store, EDFI):
+            if table.dialect == store.dialect and is_there(connection, table.name):
+                return table
+        raise TokenStoreError(f"there are no tables of token use: {self._hint()}")
+
+    def usual_table(self) -> Table:
+        """Return the table that there is, the store's where the database can't be asked."""
+        try:
+            with self.reading() as connection:
+                return self.table(connection)
+        except TokenStoreError:
+            return STORE[self._engine.dialect.name]
+
+    def _reason(self, error: BaseException) -> str:
+        missing = isinstance(error, FileNotFoundError)
+        return f"{reason(error)}: {self._hint()}" if missing else reason(error)
+
+    def _hint(self) -> str:
+        return f"gatewaylog tokens init --database {self._shown} makes them"
+
+
+def is_there(connection: sa.Connection, name: str) -> bool:
+    """Tell whether there is a table of this name, qualified on PostgreSQL."""
+    if connection.dialect.name == "sqlite":
+        known = sa.text("SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = :name")
+        return bool(connection.execute(known, {"name": name}).scalar_one())
+    named = connection.execute(sa.text("SELECT to_regclass(:name)::text"), {"name": name})
+    return named.scalar_one() is not None
+
+
+def rows_of(connection: sa.Connection, sql: str) -> Iterator[dict[str, Value]]:
+    """Run a query as it stands; yield its rows, moments in UTC with their zone."""
+    streaming = connection.execution_options(stream_results=True, max_row_buffer=_AT_ONCE)
+    found = streaming.exec_driver_sql(sql)
+    names = tuple(found.keys())
+    timed = [at for at, name in enumerate(names) if name in MOMENTS]
+    for row in found:
+        values = list(row)
+        for at in timed:
+            values[at] = moment_of(values[at])
+        yield dict(zip(names, values, strict=True))
+
+
+def moment_of(value: object) -> datetime | None:
+    """Return a moment as a database gives it: SQLite as text. Raises TokenStoreError."""
+    if value is None:
+        return None
+    try:
+        moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+    except ValueError:
+        raise TokenStoreError(f"{value!r} in the table is no time") from None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -1,0 +1,144 @@
+"""`gatewaylog tokens suspicious`: clients that call too often, and what the rules find."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from gatewaylog.cli import logs, span
+from gatewaylog.cli.output.choosing import refuse_parquet
+from gatewaylog.cli.tokens import asked, database
+from gatewaylog.cli.verbs import WrongCall
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Iterator
+
+    import sqlalchemy as sa
+
+    from gatewaylog.audit.rules import Finding
+    from gatewaylog.cli.verbs import Parser
+
+EXAMPLE = """\
+  gatewaylog tokens suspicious
+  gatewaylog tokens suspicious --since -1d --threshold 1000 --severity medium
+  gatewaylog tokens suspicious --no-rules --output json
+
+First clients with more accesses than --threshold within the last hour, then what the
+rules R01 to R14 find in the last 24 hours; both within --since and --until where these
+are given. The rules are shown the 30 days before, too; [rules] in gateway.toml changes
+them, and tokens watch runs them as the log grows. For programs, a row of a rule has
+rule, severity, client, at, detail and rows, the MessageIDs."""
+
+THRESHOLD = 100
+_FOUND = ("rule", "severity", "client", "at", "detail", "rows")
+_HISTORY = timedelta(days=30)
+_DAY = timedelta(days=1)
+
+
+def configure(parser: Parser) -> None:
+    """Add the verb's arguments."""
+    asked.configure(parser)
+    parser.add_argument(
+        "--threshold",
+        metavar="N",
+        type=int,
+        default=THRESHOLD,
+        help=f"accesses that are not suspicious yet ({THRESHOLD})",
+    )
+    parser.add_argument("--no-rules", action="store_true", help="clients that call often alone")
+    parser.add_argument(
+        "--severity", choices=("low", "medium", "high"), default="low", help="findings from it on"
+    )
+
+
+def run(options: Namespace) -> int:
+    """Show both."""
+    if options.threshold < 0:
+        raise WrongCall("tokens suspicious: --threshold must be 0 or more")
+    if options.sql:
+        asked.print_sql("suspicious", options, threshold=options.threshold)
+        if not options.no_rules:
+            print("-- The rules R01 to R14 are no SQL: they are shown the rows one by one.")
+        return 0
+    refuse_parquet(options.output, "tokens suspicious")
+    _ask(options)
+    return 0
+
+
+def _ask(options: Namespace) -> None:
+    from gatewaylog.audit.queries.asking import EDFI, Asking
+    from gatewaylog.cli.output import Screen
+
+    asking = Asking(database.url_of(options))
+    with asking.reading() as connection, ExitStack() as stack:
+        table = asking.table(connection)
+        often = asked.answer(connection, table, "suspicious", options, threshold=options.threshold)
+        with_rules = not options.no_rules and table is not EDFI  # which has no calls, only logins
+        found = _findings(connection, options, stack) if with_rules else iter(())
+        if options.output == "table" or (options.output == "auto" and Screen.of_output().terminal):
+            _tell(often, found, options, with_rules=with_rules)
+        else:
+            columns = (*often.columns, *_FOUND) if with_rules else often.columns
+            asked.show(asked.Answer(columns, _together(often, found)), options.output)
+
+
+def _together(often: asked.Answer, found: Iterator[asked.Row]) -> Iterator[asked.Row]:
+    yield from often.rows
+    yield from found
+
+
+def _tell(
+    often: asked.Answer, found: Iterator[asked.Row], options: Namespace, *, with_rules: bool
+) -> None:
+    print(f"Clients with more than {options.threshold:,} accesses {_when(options, 'hour')}:\n")
+    asked.show(often, options.output)
+    if with_rules:
+        print(f"\nFindings of the rules {_when(options, '24 hours')}:\n")
+        columns = tuple(name for name in _FOUND if name != "rows")
+        asked.show(asked.Answer(columns, found), options.output)
+
+
+def _when(options: Namespace, usual: str) -> str:
+    if options.since is None and options.until is None:
+        return f"in the last {usual}"
+    since = f"since {options.since}" if options.since else ""
+    return f"{since} {f'until {options.until}' if options.until else ''}".strip()
+
+
+def _findings(
+    connection: sa.Connection, options: Namespace, stack: ExitStack
+) -> Iterator[asked.Row]:
+    from gatewaylog.audit.queries.findings import findings
+    from gatewaylog.audit.rules import Severity
+    from gatewaylog.cli.watching import rules_of
+
+    wanted = span.span_of(options)
+    until = _moment(time.time() if wanted.latest is None else wanted.latest)
+    since = until - _DAY if wanted.earliest is None else _moment(wanted.earliest)
+    rules = rules_of(options, logs.configured(options), stack)
+    history = since - _HISTORY
+    for finding in findings(connection, rules, since=since, until=until, history=history):
+        if finding.severity >= Severity[options.severity.upper()]:
+            yield _row(finding)
+
+
+def _moment(seconds: float) -> datetime:
+    try:
+        moment = datetime.fromtimestamp(seconds, UTC)
+        return max(moment, datetime.min.replace(tzinfo=UTC) + 2 * _HISTORY)
+    except (ValueError, OverflowError, OSError):
+        raise WrongCall("tokens suspicious: --since or --until: out of range") from None
+
+
+def _row(finding: Finding) -> asked.Row:
+    return {
+        "rule": finding.rule,
+        "severity": finding.severity.name.lower(),
+        "client": finding.client,
+        "at": datetime.fromtimestamp(finding.at, UTC),
+        "detail": finding.detail,
+        "rows": " ".join(finding.rows) or None,
+    }
