@@ -61,7 +61,8 @@ def _served(load: Callable[[], Config]) -> int:
     if admin is not None:
         say(f"health and metrics on {told(admin, secure=False)}")
     say(f"logging to {_log_name(config)}; process {os.getpid()}")
-    with records.running(config) as recorded, Shippers(orders_of(config)) as shippers:
+    # The stop is recorded before the shippers end, which may deliver the event log.
+    with Shippers(orders_of(config)) as shippers, records.running(config) as recorded:
         load = _shipping_too(recorded.of(load), shippers)
         if config.server.workers == 1:
             shippers.watch()
