@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import signal
 from base64 import b64encode, urlsafe_b64encode
@@ -11,8 +12,11 @@ from urllib.parse import quote
 
 import pytest
 
+from gatewaylog.audit.application_store import DatabaseApplications
+from gatewaylog.audit.registered import Registered, RegisteredKey
 from tests.auth.gateways import (
     APPLICATIONS,
+    KEY,
     RESOURCES,
     SECRET,
     auth,
@@ -131,6 +135,12 @@ async def test_no_secret_of_a_token_or_a_client_is_found_anywhere(tmp_path: Path
         '[[throttle]]\nper = "api"\nrate = "1000/day"\n'
         f'store = "redis://:{CANARY}-redis@127.0.0.1:1"\n'
     )
+    keys = [f"{CANARY}-key", f"{CANARY}-guess", KEY]
+    secrets += keys
+    store = DatabaseApplications(f"sqlite:///{tmp_path}/tokens.db")
+    store.keep(Registered(name="kept", owner="ann", subscriptions=frozenset({"*"})))
+    digest = hashlib.sha256(keys[0].encode()).digest()
+    store.add_key(RegisteredKey(digest=digest, application="kept", created_at=1.0))
     async with StrictBackend() as backend, StrictBackend(known) as asked:
         text = gateway(
             tmp_path,
@@ -138,7 +148,7 @@ async def test_no_secret_of_a_token_or_a_client_is_found_anywhere(tmp_path: Path
             auth("api_keys", "tokens", "jwt", "introspection"),
             jwt_table(str(tmp_path / "keys.json")),
             introspection_table(asked.url),
-            database(tmp_path),
+            database(tmp_path) + "applications = true\n",
             throttle,
             f'[event_log]\npath = "{tmp_path}/event.log"\n',
             f'[system_log]\nlevel = "DEBUG"\npath = "{tmp_path}/system.log"\n',
@@ -151,6 +161,10 @@ async def test_no_secret_of_a_token_or_a_client_is_found_anywhere(tmp_path: Path
                 for path in (b"/echo/x", b"/echo/open", b"/echo/writing", b"/nowhere"):
                     line = b"Authorization: Bearer " + one.encode()
                     answers.append(await served.ask(request(path, line)))
+            for key in keys:
+                pair = b64encode(f"{CANARY}-user:{key}".encode())
+                lines = (b"X-API-Key: " + key.encode(), b"Authorization: Basic " + pair)
+                answers += [await served.ask(request(b"/echo/x", line)) for line in lines]
             for name in ("token", "revoke", "token_info"):
                 basic = b64encode(f"mobile-client:{CANARY}-secret".encode())
                 refused = [
