@@ -100,7 +100,7 @@ class Database:
             self._clients.learn(use.token_ref for use in prepared.rows.use)
             self._writer.write(prepared.rows, self._clients)
         except (NotNow, TokenStoreError) as error:
-            raise TryAgain(f"database: {error}") from None
+            raise TryAgain(str(error)) from None
         except NeverSo as error:
             raise Refused(str(error)) from None
         except Wrong as error:

@@ -21,7 +21,7 @@ from tests.ship.logs import append, rotate
 from tests.waiting import PATIENCE, wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from tests.ship.counterparts import Counterpart
 
@@ -82,6 +82,7 @@ def killed_at_random(
     progress: Callable[[], int],
     lines: int = 40,
     trouble: float = 0.25,
+    write: Callable[[Path, Iterable[int]], None] = append,
     **settings: Any,
 ) -> int:
     """Kill a shipper TIMES times, mostly when `progress` tells that it is at work.
@@ -104,7 +105,7 @@ def killed_at_random(
             with shipper.started(signal.SIGKILL):
                 before = progress()
                 for _ in range(chance.randrange(1, 4)):
-                    append(log, range(written, written + lines))
+                    write(log, range(written, written + lines))
                     written += lines
                     pause.wait(chance.random() * 0.01)
                     if chance.random() < 0.2:
@@ -114,7 +115,7 @@ def killed_at_random(
                 pause.wait(chance.random() * 0.05)
         if counterpart is not None:
             counterpart.trouble.share = 0.0
-        append(log, range(written, written + 1))
+        write(log, range(written, written + 1))
         with shipper.started(signal.SIGTERM):
             wait_for(lambda: _passed(state) > written, 60 + TIMES)
     assert (lag_of(state).events, _passed(state)) == (0, written + 1)  # none begun anew

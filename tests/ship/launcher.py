@@ -14,6 +14,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+_NOBODY_AT = {
+    "postgresql+psycopg": "postgresql://127.0.0.1:9/none",
+    "sqlite": "sqlite:////nowhere/at/all",
+}
+
 
 def run(settings: dict[str, Any], *, once: bool = False) -> None:
     from gatewaylog.ship.running import ship
@@ -39,7 +44,8 @@ def load(settings: dict[str, Any]) -> None:
     with tempfile.TemporaryDirectory() as folder, contextlib.suppress(ShipError):
         log = Path(folder) / "log"
         log.write_text("a line\n")
-        told = {**settings, "url": "http://127.0.0.1:9", "command": ("true",)}
+        url = _NOBODY_AT.get(settings.get("url", "").partition(":")[0], "http://127.0.0.1:9")
+        told = {**settings, "url": url, "command": ("true",)}
         run({**told, "log": log, "state": Path(folder) / "state"}, once=True)
 
 

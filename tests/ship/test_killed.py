@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
 
+from gatewaylog.audit.store.install import install
+from tests.postgresql import cluster
+from tests.ship import token_logs
 from tests.ship.counterparts import Collector, Counterpart, LokiStore, listening
 from tests.ship.killing import killed_at_random
 from tests.ship.logs import lines, ndjson
@@ -81,4 +85,26 @@ def test_a_command_gets_each_line(log: Path, state: Path, tmp_path: Path) -> Non
         timeout=0.3,
     )
     assert set(out.read_text().splitlines()) >= set(lines(range(written)))
+    assert ndjson(state / "dead-letters.ndjson") == ndjson(state / "gaps.ndjson") == []
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_database_has_each_row_once(log: Path, state: Path, kind: str) -> None:
+    """Records of the event log too, which have no id but their place."""
+    with contextlib.ExitStack() as stack:
+        if kind == "sqlite":
+            url = f"sqlite:///{log.parent}/store.db"
+        else:
+            url = stack.enter_context(cluster()).url()
+        install(url)
+        written = killed_at_random(
+            log,
+            state,
+            None,
+            progress=lambda: token_logs.count(url),
+            write=token_logs.append,
+            to="database",
+            url=url,
+        )
+        assert token_logs.held(url) == token_logs.expected(written)
     assert ndjson(state / "dead-letters.ndjson") == ndjson(state / "gaps.ndjson") == []

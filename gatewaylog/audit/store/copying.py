@@ -37,13 +37,7 @@ _COLUMNS = {
     event_log: told.EVENT,
     ship_checkpoints: told.CHECKPOINT,
 }
-_KNOWN_BY = {
-    client_access_token_logs: "access_time, message_id",
-    token_events: "at, id",
-    event_log: "line_id",
-    ship_checkpoints: "shipper, file",
-}
-_NO_PARTITION = "23514"
+_NO_PARTITION = "23514"  # as a constraint that is violated, but that has a name
 # PostgreSQL's names of types by SQLAlchemy's.
 _KINDS = {
     "BigInteger": "int8",
@@ -55,10 +49,15 @@ _KINDS = {
 }
 # Classes of SQLSTATE (PostgreSQL's appendix A), and codes among them. What no table or login can
 # help, a row can't be the reason of:
-_LATER = ("08", "25006", "40", "53", "55", "57", "58", "XX", _NO_PARTITION)
+_LATER = ("08", "25006", "40", "53", "55", "57", "58", "XX")
 _STOPS = ("0A", "28", "3D", "3F", "42")
 # Told while connecting, where there is no SQLSTATE yet.
-_REFUSES = ("authentication failed", "does not exist", "no pg_hba.conf entry")
+_REFUSES = (
+    "authentication failed",
+    "does not exist",
+    "no pg_hba.conf entry",
+    "not permitted to log in",
+)
 
 
 class CopyWriter:
@@ -152,15 +151,14 @@ def _put(connection: psycopg.Connection[Any], table: sa.Table, rows: Sequence[Va
         copy.set_types([_kind(table, name) for name in columns])
         for row in rows:
             copy.write_row(row)
-    # In the order of the key: two who bring the same rows wait for each other, and not crosswise.
-    fresh = f"SELECT {names} FROM pg_temp.new_{table.name} ORDER BY {_KNOWN_BY[table]}"  # noqa: S608
+    fresh = f"SELECT {names} FROM pg_temp.new_{table.name}"  # noqa: S608 - names of ours
     connection.execute(f"INSERT INTO {table.fullname} ({names}) {fresh} ON CONFLICT DO NOTHING")
 
 
 def _judged(error: BaseException) -> NotNow | NeverSo | Wrong:
     cause = getattr(error, "orig", None) or error
     state = getattr(cause, "sqlstate", None) or ""
-    if state.startswith(_LATER):
+    if state.startswith(_LATER) or _lacks_partition(cause):
         return NotNow(reason(error))
     if state.startswith(_STOPS):
         return Wrong(f"{reason(error)}; {WITHOUT_TABLES}")
@@ -171,3 +169,10 @@ def _judged(error: BaseException) -> NotNow | NeverSo | Wrong:
     if isinstance(cause, psycopg.DataError | psycopg.ProgrammingError):
         return NeverSo(reason(error))  # psycopg itself can't send it
     return NotNow(reason(error))
+
+
+def _lacks_partition(error: BaseException) -> bool:
+    """Tell whether a row's partition is gone: retention may drop it as rows of it come."""
+    if not isinstance(error, psycopg.Error) or error.sqlstate != _NO_PARTITION:
+        return False
+    return error.diag.constraint_name is None

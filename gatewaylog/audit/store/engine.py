@@ -116,4 +116,6 @@ def reason(error: BaseException) -> str:
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}"
     cause: Any = getattr(error, "orig", None) or error
+    if told := getattr(getattr(cause, "diag", None), "message_primary", None):
+        return " ".join(told.split())[:200]  # without DETAIL, which shows what rows hold
     return " ".join(str(cause).split())[:200] or type(cause).__name__
