@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
 
 from gatewaylog.audit.edfi import postgresql as edfi
 from gatewaylog.audit.queries.statements import MOMENTS, Table
@@ -43,10 +45,14 @@ class Asking:
     def reading(self) -> Generator[sa.Connection]:
         """Give a connection that reads."""
         try:
-            with self._engine.connect() as connection:
-                yield connection
+            connection = self._engine.connect()
         except FAILURES as error:
             raise TokenStoreError(self._reason(error)) from None
+        try:
+            with connection:
+                yield connection
+        except (SQLAlchemyError, sqlite3.Error) as error:  # an OSError is of what is done with rows
+            raise TokenStoreError(reason(error)) from None
 
     def table(self, connection: sa.Connection) -> Table:
         """Return the table that there is. Raises TokenStoreError where there is none."""

@@ -28,12 +28,14 @@ PARTS = {
 }
 EXAMPLE = """\
   gatewaylog tokens init --database sqlite:///gatewaylog.db
-  gatewaylog tokens init --help"""
+  gatewaylog tokens vendors --database sqlite:///gatewaylog.db --since -7d"""
 
 
 def configure(parser: Parser) -> None:
     """Tell of the verbs; how each is called is told by its own --help."""
-    tells = "; ".join(f"{name}: {does}" for name, does in PARTS.items())
+    verbs = "\n".join(f"  {name:<12}{tells}" for name, tells in PARTS.items())
+    parser.description = f"{parser.description}\n\nverbs:\n{verbs}"
+    tells = "what to do; gatewaylog tokens VERB --help tells more of each"
     parser.add_argument("verb", metavar="VERB", choices=list(PARTS), help=tells)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from gatewaylog.cli import span
 from gatewaylog.cli.output.cells import local
 from gatewaylog.cli.output.choosing import OUTPUTS, TABLES, refuse_parquet
+from gatewaylog.cli.output.tables import Look
 from gatewaylog.cli.tokens import database
 from gatewaylog.cli.verbs import WrongCall
 
@@ -23,6 +24,21 @@ if TYPE_CHECKING:
     from gatewaylog.search.values import Record
 
 Row = dict[str, "Value"]
+_USUAL = Look()
+# At a terminal a row of the log is a line; where there is no room, these are left out, last first.
+_OF_THE_LOG = Look(
+    spare=(
+        *("vendor_name", "request_url", "method", "token_ref", "remote_ip", "api", "error_code"),
+        *("user_agent", "duration_ms", "outcome", "backend_url", "message_id"),
+        *("vendor_id", "application_id", "api_client_id", "log_id"),
+    ),
+    units={"duration_ms": "ms"},
+    folded=False,
+)
+_LOOKS: dict[str, Look] = {
+    "log": _OF_THE_LOG,
+    "suspicious": Look(spare=("last_access", "first_access")),
+}
 
 
 class Answer(NamedTuple):
@@ -98,19 +114,29 @@ def show_query(name: Name, options: Namespace, *, threshold: int = 0) -> None:
     asking = Asking(database.url_of(options))
     with asking.reading() as connection:
         table = asking.table(connection)
-        show(answer(connection, table, name, options, threshold=threshold), options.output)
+        found = answer(connection, table, name, options, threshold=threshold)
+        show(found, options.output, look=look_of(name))
 
 
-def show(found: Answer, output: str) -> None:
+def show(found: Answer, output: str, *, look: Look = _USUAL) -> None:
     """Show rows; moments are local time at a terminal, UTC for programs."""
-    from gatewaylog.cli.output import Screen
+    from gatewaylog.cli.output import Screen, tables
     from gatewaylog.cli.output import show as show_result
     from gatewaylog.search import Result
 
     screen = Screen.of_output()
     is_told = output == "table" or (output == "auto" and screen.terminal)
     rows = (record_of(row, told=is_told) for row in found.rows)
-    show_result(Result(found.columns, rows, "table"), output, verb="tokens", screen=screen)
+    result = Result(found.columns, rows, "table")
+    if is_told:
+        tables.show(result, screen, look)
+    else:
+        show_result(result, output, verb="tokens", screen=screen)
+
+
+def look_of(name: Name) -> Look:
+    """Return how a query's rows look at a terminal."""
+    return _LOOKS.get(name, _USUAL)
 
 
 def record_of(row: Row, *, told: bool) -> Record:

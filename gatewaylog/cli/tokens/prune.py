@@ -55,11 +55,14 @@ def run(options: Namespace) -> int:
 
 
 def _cutoff(keep: str) -> datetime:
-    from gatewaylog.search.timespan import moment
+    from gatewaylog.search import QueryError, moment
 
     if not _KEEP.fullmatch(keep):
         raise WrongCall("tokens prune: --keep must be how long rows are kept: 90d, 12w, 6mon, 2y")
-    return datetime.fromtimestamp(moment(f"-{keep}", time.time()), UTC)
+    try:
+        return datetime.fromtimestamp(moment(f"-{keep}", time.time()), UTC)
+    except (QueryError, ValueError, OverflowError):
+        raise WrongCall(f"tokens prune: --keep {keep}: out of range") from None
 
 
 def _tell(dropped: Sequence[Dropped], options: Namespace) -> None:
@@ -70,8 +73,8 @@ def _tell(dropped: Sequence[Dropped], options: Namespace) -> None:
         return
     rows: list[asked.Row] = [
         {
-            "table": one.table,
-            "name": one.name,
+            "table": str(one.table),  # SQLAlchemy's own kind of text
+            "name": str(one.name),
             "since": one.since,
             "until": one.until,
             "rows": one.rows,

@@ -94,7 +94,7 @@ def _tell(
     often: asked.Answer, found: Iterator[asked.Row], options: Namespace, *, with_rules: bool
 ) -> None:
     print(f"Clients with more than {options.threshold:,} accesses {_when(options, 'hour')}:\n")
-    asked.show(often, options.output)
+    asked.show(often, options.output, look=asked.look_of("suspicious"))
     if with_rules:
         print(f"\nFindings of the rules {_when(options, '24 hours')}:\n")
         columns = tuple(name for name in _FOUND if name != "rows")

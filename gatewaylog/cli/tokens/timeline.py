@@ -61,4 +61,4 @@ def _draw(options: Namespace) -> None:
     with asking.reading() as connection:
         found = asked.answer(connection, asking.table(connection), "timeline", options)
         result = charted(found.rows, _BY[options.by], asked.window_of("timeline", options))
-    show(result, Screen.of_output())
+    show(result, Screen.of_output(), apart=True)
