@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,17 +22,32 @@ if TYPE_CHECKING:
 __all__ = ["edfi", "edfi_template"]
 
 
-@pytest.fixture
-def empty_postgresql(postgresql: str) -> Iterator[str]:
-    """A database whose texts are ordered by code point, as the guide's own queries need it."""
+@contextmanager
+def database(postgresql: str, locale: str) -> Iterator[str]:
+    """A database of its own, and who it is asked by."""
     name = f"queries_{uuid.uuid4().hex[:12]}"
     with connected(postgresql) as connection:
-        connection.execute(
-            f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C'"
-        )
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' {locale}")
     yield sa.make_url(postgresql).set(database=name).render_as_string(hide_password=False)
     with connected(postgresql) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def empty_postgresql(postgresql: str) -> Iterator[str]:
+    """One that orders texts as people do, and has a time zone of half hours."""
+    with database(postgresql, "LOCALE_PROVIDER icu ICU_LOCALE 'en' LOCALE 'C.UTF-8'") as url:
+        with connected(url) as connection:
+            name = sa.make_url(url).database
+            connection.execute(f"ALTER DATABASE {name} SET timezone = 'Asia/Kolkata'")
+        yield url
+
+
+@pytest.fixture
+def guides_postgresql(postgresql: str) -> Iterator[str]:
+    """One that orders texts by code point, for the guide's own queries."""
+    with database(postgresql, "LC_COLLATE 'C'") as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gatewaylog.audit.queries.asking import Asking, rows_of
+from gatewaylog.audit.edfi import Installation
+from gatewaylog.audit.queries.asking import STORE, Asking, rows_of
 from gatewaylog.audit.queries.statements import USUAL, Name, Window, statement
+from gatewaylog.audit.store.install import install
 from tests.audit.edfi.conftest import connected
 from tests.audit.edfi.test_installing import GUIDES_QUERIES, GUIDES_TABLE
+from tests.audit.edfi.test_trigger import logs_in
 from tests.audit.queries.conftest import add
 
 if TYPE_CHECKING:
@@ -157,13 +160,13 @@ def _without(found: Iterable[dict[str, Any]], names: set[str]) -> list[dict[str,
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_each_query_gives_what_the_guides_own_gives(
-    store: str, empty_postgresql: str, seed: int
+    store: str, guides_postgresql: str, seed: int
 ) -> None:
     made = rows(seed)
     add(store, made)
     for name in NAMES:
-        guides = guides_answer(empty_postgresql, made, GUIDES[name])
-        with connected(empty_postgresql) as session:
+        guides = guides_answer(guides_postgresql, made, GUIDES[name])
+        with connected(guides_postgresql) as session:
             session.execute("DROP TABLE dbo.clientaccesstokenlogs")
         assert_same(name, our_answer(store, name, Window(last=USUAL[name])), guides)
         assert guides, f"{name} is tried over rows that give something"
@@ -171,7 +174,7 @@ def test_each_query_gives_what_the_guides_own_gives(
 
 @pytest.mark.parametrize("threshold", [0, 1, 5])
 def test_a_moment_and_a_threshold_take_the_place_of_the_guides(
-    store: str, empty_postgresql: str, threshold: int
+    store: str, guides_postgresql: str, threshold: int
 ) -> None:
     made = rows(3)
     add(store, made)
@@ -182,7 +185,7 @@ def test_a_moment_and_a_threshold_take_the_place_of_the_guides(
     assert_same(
         "suspicious",
         our_answer(store, "suspicious", window, threshold),
-        guides_answer(empty_postgresql, made, guides),
+        guides_answer(guides_postgresql, made, guides),
     )
 
 
@@ -206,9 +209,6 @@ def test_the_order_of_ties_is_the_same_on_both_databases(store: str) -> None:
 
 
 def test_the_log_of_ed_fis_trigger_is_asked_where_there_is_no_store(edfi: str) -> None:
-    from gatewaylog.audit.edfi import Installation
-    from tests.audit.edfi.test_trigger import logs_in
-
     Installation(edfi).install()
     with connected(edfi) as session:
         for client in (1, 3, 6):
@@ -221,9 +221,19 @@ def test_the_log_of_ed_fis_trigger_is_asked_where_there_is_no_store(edfi: str) -
     assert len(our_answer(edfi, "timeline", Window(last=USUAL["timeline"]))) >= 3
 
 
+def test_the_sql_that_is_shown_tells_hours_of_utc_whatever_the_sessions_zone(
+    empty_postgresql: str,
+) -> None:
+    install(empty_postgresql)
+    add(empty_postgresql, rows(5))
+    with connected(empty_postgresql) as session:
+        assert session.execute("SHOW timezone").fetchone() == ("Asia/Kolkata",)
+        sql = statement("timeline", STORE["postgresql"], Window())
+        hours: list[Any] = [row[0] for row in session.execute(sql)]
+    assert {hour.astimezone(UTC).minute for hour in hours} == {0}
+
+
 @pytest.mark.parametrize("seconds", [1e18, -1e18, float("inf")])
 def test_a_moment_that_no_database_knows_is_refused(seconds: float) -> None:
-    from gatewaylog.audit.queries.asking import STORE
-
     with pytest.raises(ValueError, match=r"out of range|year"):
         statement("log", STORE["sqlite"], Window(earliest=seconds))
