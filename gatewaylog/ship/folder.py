@@ -56,6 +56,15 @@ class Folder:
         except FileNotFoundError:
             return bool(live)
 
+    def is_settled(self) -> bool:
+        """Tell whether the last scan saw the folder as it is: nothing changed meanwhile, nor just
+        before. A file that is renamed while its folder is listed may be missed, whole as it is.
+        """
+        try:
+            return self.log.parent.stat().st_mtime_ns == self._scanned
+        except FileNotFoundError:
+            return True
+
     def scan(self) -> None:
         """Look which files there are. Raises ReaderError where one can't be read."""
         began = time.time_ns()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gatewaylog.ship.destination import Limits
 
 QUIET = 60.0  # seconds without a change after which a renamed file is taken to be over
-_LOOKS = 3  # before a file is taken to be gone
+_LOOKS = 200  # at most, before a file is taken to be gone
 _MOMENT = 0.01  # seconds between them
 
 
@@ -109,14 +109,16 @@ class Trail:
         for folder in self._folders:
             if folder.is_changed(self._live(folder)):
                 self._scan(folder)
+        missing = self._lost()
         for _ in range(_LOOKS):
-            if not self._lost():
-                return
-            # A file that is renamed while its folder is listed may be missed, whole as it is.
+            if not missing or all(folder.is_settled() for folder in self._folders):
+                break
             time.sleep(_MOMENT)
             for folder in self._folders:
                 self._scan(folder)
-        for track in self._lost():
+            lost = self._lost()
+            missing = [track for track in missing if track in lost]
+        for track in missing:
             if not track.position.over:
                 self._lose(track, "the file is gone, and what stood there with it")
             del self._tracks[track.position.first]
