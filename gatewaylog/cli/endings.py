@@ -54,7 +54,7 @@ class Endings:
         if unknown:
             text += f"; of {unknown} the end is unknown: still running, killed, or no gateway's"
         if elsewhere := len(self._known.keys() - self._here.keys()):
-            text += f"; {elsewhere} that it names have no line here"
+            text += f"; of {elsewhere} more that it names no line is here"
         yield text
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from gatewaylog.audit.application_store import DatabaseApplications
 from gatewaylog.audit.registered import Registered, RegisteredKey
+from gatewaylog.auth.flights import Flights
 from gatewaylog.auth.registry import UNASKED, Registry
 from gatewaylog.exceptions import TokenStoreError
 from tests.auth.gateways import KEY, LABEL, RESOURCES, SECRET, auth, jwt_table
@@ -190,6 +191,14 @@ async def test_all_who_ask_for_the_same_wait_for_one_answer_which_is_kept() -> N
     assert registry.known(b"2") is None
     with pytest.raises(TokenStoreError, match="down: c"):
         await registry.find("c")
+    await registry.aclose()
+
+
+async def test_too_many_look_ups_at_once_are_not_waited_for() -> None:
+    registry = Registry(Counting())
+    registry._flights = Flights(most=0)
+    with pytest.raises(TokenStoreError, match="too many look-ups"):
+        await registry.find(b"good")
     await registry.aclose()
 
 

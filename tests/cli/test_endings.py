@@ -90,13 +90,13 @@ def test_the_end_of_a_writer_that_closed_nothing_is_unknown(
     AccessLog(folder / "api.log").write(IncomingRequest(request_in_url="/x"))
     with (folder / "event.log").open("a") as file:
         gone = AuditEvent(event="LOG_CLOSED", at=1.0, detail=told(End("ab", 7), "api.log"))
-        file.write(f"[2026-11-21 10:22:33] null, {'null, ' * 4}1, LOG_CLOSED, null, null, ")
+        file.write(f"[2026-11-21 10:22:33] null, {'null, ' * 5}1, LOG_CLOSED, null, null, ")
         file.write(f"{gone.detail}\n")
     status, said = verified(folder, capsys)
     assert (status, said[1]) == (
         0,
         "1 of 2 writers ended in order, as the event log tells; of 1 the end is unknown:"
-        " still running, killed, or no gateway's",
+        " still running, killed, or no gateway's; of 1 more that it names no line is here",
     )
 
 

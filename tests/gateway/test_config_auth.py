@@ -171,6 +171,11 @@ def test_no_api_hides_the_token_endpoint(context: str) -> None:
             "psycopg",
             "database.url: needs {}[database]'",
         ),
+        (
+            "[database]\napplications = true",
+            "gatewaylog.audit.application_store",
+            "database.applications: needs {}[auth]'",
+        ),
     ],
 )
 def test_what_is_not_installed_is_named_by_its_extra(

@@ -224,10 +224,18 @@ def test_rules_have_their_thresholds_in_the_configuration() -> None:
         ('[rules.thresholds.R04]\nfactor = "a"', "rules.thresholds: R04: must be a table of num"),
         ("[rules.thresholds.R04]\nfactors = 1", "rules.thresholds: R04.factors: R04 has no such"),
         ("[rules]\nthresholds = 1", "rules.thresholds: must be a table"),
+        ('[rules]\nwebhook = "ftp://h"', 'rules.webhook: must be a URL like "https://'),
     ],
 )
 def test_rules_that_can_not_be_are_refused(keys: str, told: str) -> None:
     assert problem(f"{keys}\n").startswith(told)
+
+
+def test_an_account_without_a_name_is_called_by_its_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 4_000_000_000)
+    assert account() == "4000000000"
 
 
 async def test_the_system_log_follows_the_configuration(tmp_path: Path) -> None:
