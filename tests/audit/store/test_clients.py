@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gatewaylog.audit.application_store import DatabaseApplications
 from gatewaylog.audit.issued import Issued
+from gatewaylog.audit.registered import Registered, RegisteredKey
 from gatewaylog.audit.store.clients import NOBODY, Application, Client, Clients, Known, known_of
 from gatewaylog.audit.token_store import DatabaseTokens
 from gatewaylog.exceptions import TokenStoreError
@@ -87,15 +89,15 @@ def test_many_are_looked_for_at_once(bare: Store) -> None:
 
 
 def test_what_is_remembered_is_bounded(bare: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gatewaylog.audit.store.clients._KEPT", 10)
+    monkeypatch.setattr("gatewaylog.audit.store.lookups._KEPT", 10)
     issue(bare.url, b"t1")
     clients = Clients(Known(tokens=bare.url))
     reference = Pseudonyms("").of_credential(b"t1")
     for number in range(50):
         clients.learn([f"{number:032x}"])
     clients.learn([reference])
-    assert clients._tokens is not None
-    assert len(clients._tokens._found) == 10
+    assert clients._lookups is not None
+    assert len(clients._lookups._owners) == 10
     assert clients.of(reference, None).key == "shop-1"
 
 
@@ -141,3 +143,37 @@ def test_what_is_known_goes_to_another_process_as_text() -> None:
 def test_what_is_no_hash_of_a_key_is_refused(key: str) -> None:
     with pytest.raises(ValueError, match="sha256:"):
         Application(name="Shop", keys=(key,))
+
+
+@pytest.mark.parametrize("secret", ["", "a-pseudonym-key"])
+def test_applications_that_the_database_keeps_are_known(bare: Store, secret: str) -> None:
+    """A key that was disabled since was theirs; one that came since is found."""
+    register = DatabaseApplications(bare.url)
+    register.keep(Registered(name="Kept", owner="ann", vendor="Acme", client_id="kept-1"))
+    register.add_key(registered_key(b"k1"))
+    register.disable(registered_key(b"k1").digest, 2.0)
+    issue(bare.url, b"t1", client="kept-1")
+    key, token, later = (Pseudonyms(secret).of_credential(text) for text in (b"k1", b"t1", b"k2"))
+    clients = learnt(Known(pseudonym_key=secret, tokens=bare.url), [key, token])
+    begin = registered_key(b"k1").digest.hex()[:8]
+    assert clients.of(key, None) == Client(f"key:{begin}", "Kept", "Acme")
+    assert clients.of(token, None) == Client("kept-1", "Kept", "Acme")
+    assert clients.of("00", "Kept") == Client("kept-1", "Kept", "Acme")
+    register.add_key(registered_key(b"k2"))
+    register.close()
+    clients.learn([later])
+    assert clients.of(later, None).application == "Kept"
+
+
+def test_the_configuration_goes_before_the_database(bare: Store) -> None:
+    register = DatabaseApplications(bare.url)
+    register.keep(Registered(name="Shop", owner="ann", vendor="Another"))
+    register.close()
+    clients = learnt(Known(applications=(SHOP,), tokens=bare.url), ["00"])
+    assert clients.of("00", "Shop") == Client("shop-1", "Shop", "Acme")
+
+
+def registered_key(key: bytes) -> RegisteredKey:
+    return RegisteredKey(
+        digest=hashlib.sha256(key).digest(), application="Kept", created_at=1.0, disabled_at=None
+    )
