@@ -176,4 +176,6 @@ def _statements(connection: sa.Connection, tables: Sequence[sa.Table]) -> list[A
 def _reason(error: Exception) -> str:
     """Return what is wrong in one line; drivers may tell addresses, never passwords."""
     cause = getattr(error, "orig", None) or error
+    if isinstance(cause, OSError) and cause.strerror:
+        return f"{cause.filename}: {cause.strerror}" if cause.filename else cause.strerror
     return " ".join(str(cause).split())[:200] or type(cause).__name__

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from gatewaylog.cli.verbs import WrongCall
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Iterator
 
     from gatewaylog.audit.application_store import DatabaseApplications
     from gatewaylog.audit.registered import RegisteredKey
@@ -42,7 +43,11 @@ def configure(parser: Parser) -> None:
         help="new: an API's label that the application may call, or *; repeatable",
     )
     parser.add_argument(
-        "--scope", metavar="SCOPE", action="append", default=[], help="new: that it has; repeatable"
+        "--scope",
+        metavar="SCOPE",
+        action="append",
+        default=[],
+        help="new: a scope that it has; repeatable",
     )
 
 
@@ -63,7 +68,7 @@ def new(options: Namespace) -> int:
 
     _check(options)
     secret, kept = new_key()
-    with closing(_store(options)) as store:
+    with _store(options) as store:
         known = store.by_name(options.application)
         if known is None and not options.owner:
             raise WrongCall(f"keys new: {options.application} is new: whose is it? --owner NAME")
@@ -109,7 +114,7 @@ def disable(options: Namespace, name: str | None) -> int:
     if not name:
         raise WrongCall("keys disable: which KEY? As in the event log and keys list: key:1a2b3c4d")
     digits = name.removeprefix("key:").removeprefix("sha256:").lower()
-    with closing(_store(options)) as store:
+    with _store(options) as store:
         fitting = [key for key in store.all_keys() if key.digest.hex().startswith(digits)]
         if len(digits) < 8 or len(fitting) != 1:
             told = "no key" if len(digits) < 8 or not fitting else f"{len(fitting)} keys"
@@ -125,7 +130,7 @@ def disable(options: Namespace, name: str | None) -> int:
 
 def listed(options: Namespace) -> int:
     """Print a line for each key."""
-    with closing(_store(options)) as store:
+    with _store(options) as store:
         for key in store.all_keys():
             print(printable(_line(key)))
     return 0
@@ -157,10 +162,17 @@ def _check_text(option: str, value: str, most: int) -> None:
         raise WrongCall(f"keys new: {option}: must be at most {most} printable characters")
 
 
-def _store(options: Namespace) -> DatabaseApplications:
+@contextmanager
+def _store(options: Namespace) -> Iterator[DatabaseApplications]:
+    """Give the database that is meant. Raises WrongCall where it can't be used."""
     from gatewaylog.audit.application_store import DatabaseApplications
+    from gatewaylog.exceptions import TokenStoreError
 
-    return DatabaseApplications(database.url_of(options))
+    try:
+        with closing(DatabaseApplications(database.url_of(options))) as store:
+            yield store
+    except TokenStoreError as error:
+        raise WrongCall(f"keys {options.action}: the database: {error}") from None
 
 
 def _record(options: Namespace, event: str, application: str, digest: bytes) -> None:

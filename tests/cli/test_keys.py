@@ -155,6 +155,14 @@ def test_the_secret_of_a_client_is_kept_with_its_application(
         ),
         (["disable"], "keys disable: which KEY? As in the event log and keys list: key:1a2b3c4d"),
         (["disable", "key:1a"], "keys disable: no key of that name: key:1a (see keys list)"),
+        (
+            ["list", "--database", "sqlite:////no/kept.db"],
+            "keys list: the database: /no/kept.db: No such file or directory",
+        ),
+        (
+            ["list", "--database", "postgresql://h@127.0.0.1:1/x"],
+            "keys list: the database: connection failed: ",
+        ),
         (["list", "--database", "mysql://h"], "--database must be like sqlite:///gatewaylog.db"),
     ],
 )
