@@ -11,6 +11,8 @@ from gatewaylog.seal.chain import link_of
 from gatewaylog.seal.digest import Span, hash_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from gatewaylog.seal.chain import Link
 
 _PIECE = 1024 * 1024
@@ -57,20 +59,28 @@ class Covered:
         lines = piece.split(b"\n")[:-1]
         if not self.size:
             self.first = hash_of(lines[0] + b"\n")
-        for line in lines:
-            link = link_of(line)
-            if link is not None:
-                self._link(link)
+        self._span(filter(None, map(link_of, lines)))
         self._hash.update(piece)
         self.size += len(piece)
         self.lines += len(lines)
 
-    def _link(self, link: Link) -> None:
-        chain = link.chain.decode("ascii", "replace")
-        known = self.writers.get(link.writer)
-        if known is None:
-            self.writers[link.writer] = Span(
-                first_seq=link.seq, first_chain=chain, last_seq=link.seq, last_chain=chain
+    def _span(self, links: Iterable[Link]) -> None:
+        """Take note of each writer's first line and of its last: a span for each line would take as
+        long as all the rest.
+        """
+        firsts: dict[str, Link] = {}
+        lasts: dict[str, Link] = {}
+        for link in links:
+            lasts[link.writer] = link
+            if link.writer not in firsts:
+                firsts[link.writer] = link
+        for writer, last in lasts.items():
+            known = self.writers.get(writer) or _span_of(firsts[writer])
+            self.writers[writer] = replace(
+                known, last_seq=last.seq, last_chain=last.chain.decode("ascii")
             )
-        else:
-            self.writers[link.writer] = replace(known, last_seq=link.seq, last_chain=chain)
+
+
+def _span_of(link: Link) -> Span:
+    chain = link.chain.decode("ascii")
+    return Span(first_seq=link.seq, first_chain=chain, last_seq=link.seq, last_chain=chain)
