@@ -89,7 +89,7 @@ def sequences(
             link = link_of(raw)
             if link is not None:
                 found.setdefault(link.writer, []).append((raw, (at, number)))
-            elif raw:
+            elif raw not in {b"", b"\r"}:  # which readers take for no line
                 others.append((at, number))
     return found, others
 
