@@ -207,7 +207,8 @@ async def test_one_question_tries_a_server_that_was_left_alone() -> None:
     source = Introspection(post, asking, monotonic=lambda: now)
 
     async def ask() -> object:
-        return (await source.ask(b"token", b"")).verdict
+        async with asyncio.timeout(20):
+            return (await source.ask(b"token", b"")).verdict
 
     answer.set()
     assert await ask() is AUTH_UNAVAILABLE
