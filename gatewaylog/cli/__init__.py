@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gatewaylog.cli import streams, troubles
 from gatewaylog.cli.failures import WRONG, tell
-from gatewaylog.cli.verbs import load, overview, parser_of, part
+from gatewaylog.cli.verbs import called, overview
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,12 +39,7 @@ def _called(arguments: list[str]) -> int:
     if not arguments or arguments[0].startswith("-"):
         overview().parse_args(arguments)
         overview().error("which verb? gatewaylog --help lists them")
-    name, *rest = arguments
-    verb = load(name)
-    parser = parser_of(name, verb)
-    parts = getattr(verb, "PARTS", None)  # of a verb that is several
-    if parts is not None and rest and not rest[0].startswith("-"):
-        verb, parser = part(name, rest.pop(0), parts)
+    verb, parser, rest = called(arguments)
     return verb.run(parser.parse_args(rest))
 
 

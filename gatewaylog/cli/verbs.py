@@ -112,6 +112,19 @@ def load(name: str) -> Verb:
     return cast("Verb", importlib.import_module(f"gatewaylog.cli.{name}"))
 
 
+def called(words: Sequence[str]) -> tuple[Verb, Parser, list[str]]:
+    """Return the verb that words begin with, the parser of its arguments, and what is left.
+
+    A verb that is several has PARTS, and a second word tells which. Raises WrongCall.
+    """
+    name, *rest = words
+    verb = load(name)
+    parts: Mapping[str, str] | None = getattr(verb, "PARTS", None)
+    if parts is not None and rest and not rest[0].startswith("-"):
+        return *part(name, rest.pop(0), parts), rest
+    return verb, parser_of(name, verb), rest
+
+
 def part(group: str, name: str, known: Mapping[str, str]) -> tuple[Verb, Parser]:
     """Return a verb of a verb's own, `tokens init` say, of those that are `known`, and the parser
     of its arguments. Raises WrongCall.

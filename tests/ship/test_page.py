@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gatewaylog.cli.verbs import load, parser_of
+from gatewaylog.cli.verbs import called
 from gatewaylog.gateway.config.shipping import ShipConfig
 from gatewaylog.ship.destination import Limits
 from gatewaylog.ship.settings import DESTINATIONS, Settings, destination_of
@@ -20,8 +20,8 @@ COMMANDS = re.findall(r"^(?:ExecStart=\S*/)?gatewaylog (\w+) (.*)$", PAGE, re.MU
 
 @pytest.mark.parametrize(("verb", "arguments"), COMMANDS, ids=[f"{v} {a}" for v, a in COMMANDS])
 def test_a_command_of_the_page_can_be_read(verb: str, arguments: str) -> None:
-    words = shlex.split(arguments.partition(" > ")[0])
-    options = parser_of(verb, load(verb)).parse_args(words)
+    _, parser, words = called([verb, *shlex.split(arguments.partition(" > ")[0])])
+    options = parser.parse_args(words)
     if verb == "ship" and options.to:
         settings = Settings(to=options.to, url=options.url, command=options.command, token="t")
         destination_of(settings).close()
