@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gatewaylog.exceptions import ShipError
 from gatewaylog.search.clickhouse_table import TABLE, can_hold, record_of
-from gatewaylog.ship.destination import Limits, Refused
-from gatewaylog.ship.web import Web, judge
+from gatewaylog.ship.destination import Limits, Refused, TryAgain
+from gatewaylog.ship.web import Web, judge, unlike
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,11 +78,16 @@ class ClickHouse:
                 "query": self._query,
                 "insert_deduplication_token": prepared.token,
                 "async_insert": "0",
+                "wait_end_of_query": "1",  # else it says 200 before it knows
             },
         )
-        if answer.status >= 400:
+        if not answer.is_good or answer.exception:
             _judge(answer)
         judge(answer)
+        if answer.exception:
+            raise TryAgain(answer.told)
+        if answer.body.strip():
+            raise unlike(answer, "ClickHouse answers nothing", "ClickHouse's")
         return ()
 
     def finish(self) -> None:
@@ -96,7 +101,8 @@ class ClickHouse:
 def _judge(answer: Answer) -> None:
     """Tell by ClickHouse's own number: nearly all that goes wrong is HTTP 500 there."""
     found = _CODE.match(answer.body)
-    number = int(found[1]) if found else 0
+    said = found[1].decode() if found else answer.exception
+    number = int(said) if said.isascii() and said.isdigit() else 0
     if number in _OF_A_ROW:
         raise Refused(answer.told)
     if number in _STOPS:

@@ -15,7 +15,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
 from gatewaylog.ship.destination import Limits, Refused
-from gatewaylog.ship.web import Web, judge
+from gatewaylog.ship.web import Web, judge, unlike
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,11 +82,16 @@ class Loki:
         return tuple((name, value) for name, value in labels.items() if value)
 
     def send(self, prepared: _Push) -> Sequence[tuple[int, str]]:
-        """Push; of a 400 the good lines are stored, and are known again when they are sent anew."""
+        """Push; of a 400 the good lines are stored, and are known again when they are sent anew.
+
+        Yes is 204, or another success without a body: VictoriaLogs answered 200 for long.
+        """
         answer = self._web.post(prepared.body)
         if answer.status == HTTPStatus.BAD_REQUEST and (old := _too_old(answer.body, prepared)):
             raise Refused(answer.told, blamed=old)
         judge(answer)
+        if answer.status != HTTPStatus.NO_CONTENT and answer.body.strip():
+            raise unlike(answer, "Loki answers 204", "Loki's")
         return ()
 
     def finish(self) -> None:

@@ -19,6 +19,7 @@ import time
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from google.protobuf import json_format
 from google.protobuf.message import DecodeError
 from opentelemetry._logs import LogRecord, SeverityNumber
 from opentelemetry.exporter.otlp.proto.common._log_encoder import encode_logs
@@ -30,13 +31,14 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 import gatewaylog
 from gatewaylog.exceptions import ShipError
 from gatewaylog.ship.destination import Limits, RefusedInPart
-from gatewaylog.ship.web import Web, judge
+from gatewaylog.ship.web import Web, judge, unlike
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gatewaylog.ship.records import Record
     from gatewaylog.ship.settings import Settings
+    from gatewaylog.ship.web import Answer
 
 LOGS = "/v1/logs"
 HEADERS = "OTEL_EXPORTER_OTLP_HEADERS"  # the variable that every OTLP exporter reads
@@ -104,7 +106,7 @@ class Otlp:
         content, count = prepared
         answer = self._web.post(content)
         judge(answer)
-        rejected, message = _rejected(answer.body)
+        rejected, message = _rejected(answer)
         if rejected <= 0:
             return ()
         if rejected >= count:
@@ -119,12 +121,20 @@ class Otlp:
         self._web.close()
 
 
-def _rejected(body: bytes) -> tuple[int, str]:
-    """Return how many records a receiver rejected, and what it says of it."""
+def _rejected(answer: Answer) -> tuple[int, str]:
+    """Return how many records a receiver rejected, and what it says of it.
+
+    Raises TryAgain where it says nothing that a receiver says. Protobuf was asked for, and is what
+    is answered then; some answer JSON all the same. Nothing is a success: a message without fields.
+    """
     try:
-        partial = ExportLogsServiceResponse.FromString(body).partial_success
-    except DecodeError:
-        return 0, ""  # it said yes, if in a form that is not protobuf
+        if answer.body.lstrip().startswith(b"{"):
+            response = json_format.Parse(answer.body, ExportLogsServiceResponse())
+        else:
+            response = ExportLogsServiceResponse.FromString(answer.body)
+    except (DecodeError, json_format.ParseError, ValueError, RecursionError):
+        raise unlike(answer, "OTLP answers protobuf", "a receiver's") from None
+    partial = response.partial_success
     return partial.rejected_log_records, partial.error_message or "no reason given"
 
 

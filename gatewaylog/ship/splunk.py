@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from gatewaylog.exceptions import ShipError
 from gatewaylog.ship.destination import Limits, Refused, TryAgain
-from gatewaylog.ship.web import Web, judge
+from gatewaylog.ship.web import Web, judge, unlike
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 EVENT = "/services/collector/event"
 ACK = "/services/collector/ack"
 _NUMBER = "invalid-event-number"
+_SUCCESS = 0
 _OF_ONE_EVENT = {6, 12, 13, 15}  # invalid format, no event field, blank event, indexed fields
 _STOPS = {1, 2, 3, 4, 7, 10, 11, 14}  # the token, its index, its channel: for every event alike
 _BUSY = {8, 9, 18, 19, 20, 23, 26, 27}
@@ -84,8 +85,9 @@ class Splunk:
         """Post, and wait until it is indexed where that is told."""
         answer = self._web.post(prepared, headers={"Content-Encoding": "gzip"})
         said = _said(answer)
-        if not 200 <= answer.status < 300:
+        if not answer.is_good or said.get("code") != _SUCCESS:
             _judge(answer, said)
+            raise unlike(answer, "a collector answers JSON with code 0", "a collector's")
         if (number := said.get("ackId")) is not None:
             self._wait_for(number)
         return ()
@@ -96,9 +98,12 @@ class Splunk:
         asked = json.dumps({"acks": [number]}).encode()
         while time.monotonic() < end:
             answer = self._web.post(asked, path=ACK)
-            judge(answer)
-            acks = _said(answer).get("acks")
-            if isinstance(acks, dict) and acks.get(str(number)) is True:
+            said = _said(answer)
+            acks = said.get("acks")
+            if not answer.is_good or not isinstance(acks, dict):
+                _judge(answer, said)
+                raise unlike(answer, "a collector answers JSON with acks", "a collector's")
+            if acks.get(str(number)) is True:
                 return
             time.sleep(self._ask_every)
         raise TryAgain(f"not indexed within {self._timeout:g} s")
@@ -112,7 +117,7 @@ class Splunk:
 
 
 def _said(answer: Answer) -> dict[str, Any]:
-    with contextlib.suppress(ValueError):
+    with contextlib.suppress(ValueError, RecursionError):
         found = json.loads(answer.body)
         if isinstance(found, dict):
             return found
@@ -120,6 +125,7 @@ def _said(answer: Answer) -> dict[str, Any]:
 
 
 def _judge(answer: Answer, said: dict[str, Any]) -> None:
+    """Tell by the collector's own code, whatever the status; by the status where it has none."""
     code, number = said.get("code"), said.get(_NUMBER)
     at = number if isinstance(number, int) and number >= 0 else None
     if code in _BUSY:

@@ -22,17 +22,29 @@ if TYPE_CHECKING:
     from gatewaylog.ship.settings import Settings
 
 _PLAIN = re.compile(r"[!-~]+")  # ASCII without spaces
+_MEDIA_TYPE = re.compile(r"[a-z0-9.+_-]{1,40}/[a-z0-9.+_-]{1,60}")
 _MOST = 256 * 1024  # bytes of an answer that are read
 _SHOWN = 400  # characters of it that are told
 _STOPS = {401, 403, 404, 405}  # a wrong credential or address: for every batch alike
 
 
 class Answer(NamedTuple):
-    """A response, as much as was read of it."""
+    """A response, as much as was read of it; `after` is how many seconds its Retry-After asks for.
+
+    `kind` is its media type, without parameters, and `exception` the number of a ClickHouse's error
+    (X-ClickHouse-Exception-Code); empty where it names none.
+    """
 
     status: int
     after: float | None
     body: bytes
+    kind: str = ""
+    exception: str = ""
+
+    @property
+    def is_good(self) -> bool:
+        """Tell whether its status is one of success; a login page has such a status, too."""
+        return 200 <= self.status < 300
 
     @property
     def told(self) -> str:
@@ -85,7 +97,14 @@ class Web:
                 body = self._body(response, end)
         except httpx.TransportError as error:
             raise TryAgain(f"no answer: {str(error) or type(error).__name__}") from None
-        return Answer(response.status_code, _after(response.headers), body)
+        fields = response.headers
+        return Answer(
+            response.status_code,
+            _after(fields),
+            body,
+            kind=_kind(fields.get("Content-Type", "")),
+            exception=fields.get("X-ClickHouse-Exception-Code", ""),
+        )
 
     def _body(self, response: httpx.Response, end: float) -> bytes:
         body = b""
@@ -104,13 +123,26 @@ class Web:
 
 def judge(answer: Answer) -> None:
     """Return where the answer says yes; raise TryAgain, Refused or ShipError where not."""
-    if 200 <= answer.status < 300:
+    if answer.is_good:
         return
     if answer.status in {408, 429} or answer.status >= 500:
         raise TryAgain(answer.told, after=answer.after)
     if answer.status in _STOPS or answer.status < 400:
         raise ShipError(f"the destination answers {answer.told}")
     raise Refused(answer.told)
+
+
+def unlike(answer: Answer, expected: str, whose: str) -> TryAgain:
+    """Return what to raise for a success that the destination does not answer so: what stands
+    between may have answered, a proxy that wants a login, say, and nothing may have been taken.
+    """
+    came = f"with {answer.kind or 'a body'}" if answer.body else "without a body"
+    return TryAgain(f"HTTP {answer.status} {came} where {expected} (is this URL {whose}?)")
+
+
+def _kind(value: str) -> str:
+    kind = value.partition(";")[0].strip().lower()
+    return kind if _MEDIA_TYPE.fullmatch(kind) else ""
 
 
 def _after(headers: httpx.Headers) -> float | None:

@@ -46,6 +46,7 @@ def server(running: RunningClickHouse) -> Iterator[Counterpart]:
 
 def _passed_on(url: str) -> Callable[[Request], Reply]:
     def take(request: Request) -> Reply:
+        assert request.query.pop("wait_end_of_query") == ["1"]  # HTTP's own: chdb knows it not
         query = urlencode(request.query, doseq=True)
         kept = {"content-encoding", "authorization"} & request.headers.keys()
         headers = {name: request.headers[name] for name in kept}

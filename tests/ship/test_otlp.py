@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
 
+_JSON = {"Content-Type": "application/json"}
+
+
 class Receiver:
     """Takes `POST /v1/logs` as the OTLP specification has it (OTLP/HTTP, binary protobuf)."""
 
@@ -217,11 +220,13 @@ def test_headers_come_from_the_usual_variable(
     assert "se-cret" not in str(told.value)
 
 
-def test_an_answer_that_is_no_protobuf_is_a_yes(log: Path, state: Path) -> None:
+def test_what_a_json_receiver_rejects_is_known(log: Path, state: Path) -> None:
+    said = b'{"partialSuccess":{"rejectedLogRecords":"1","errorMessage":"too long"}}'
     append(log, [1])
-    with listening(lambda request: (200, {}, b"{}\xff")) as counterpart:
+    with listening(lambda request: (200, _JSON, said)) as counterpart:
         once(log, state, to="otlp", url=counterpart.url)
-    assert ndjson(state / "dead-letters.ndjson") == []
+    (letter,) = ndjson(state / "dead-letters.ndjson")
+    assert letter["reason"] == "too long"
 
 
 @pytest.mark.system
