@@ -12,7 +12,7 @@ from gatewaylog.exceptions import TokenStoreError
 from gatewaylog.notices import notice
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
 Params = ParamSpec("Params")
 Result = TypeVar("Result")
@@ -44,25 +44,28 @@ class Aside:
         begun = self._breaker.begin()
         if begun is None:
             raise TokenStoreError(_ALONE)
-        loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(seconds):
-                result = await loop.run_in_executor(self._threads, partial(call, *args, **options))
+                result = await self._threaded(partial(call, *args, **options))
         except TimeoutError:
             self._breaker.unanswered(begun)
-            reason = f"no answer within {seconds:g} s"
+            raise self._failed(f"no answer within {seconds:g} s") from None
         except TokenStoreError as error:
             self._breaker.answered()
-            reason = str(error)
+            raise self._failed(str(error)) from None
         except BaseException:
             self._breaker.given_up()
             raise
-        else:
-            self._breaker.answered()
-            self._tell(None)
-            return result
+        self._breaker.answered()
+        self._tell(None)
+        return result
+
+    def _threaded(self, call: Callable[[], Result]) -> Awaitable[Result]:
+        return asyncio.get_running_loop().run_in_executor(self._threads, call)
+
+    def _failed(self, reason: str) -> TokenStoreError:
         self._tell(reason)
-        raise TokenStoreError(reason)
+        return TokenStoreError(reason)
 
     def close(self) -> None:
         """Let go of the threads; what is still running in one ends by itself."""

@@ -69,13 +69,7 @@ def new(options: Namespace) -> int:
     _check(options)
     secret, kept = new_key()
     with _store(options) as store:
-        known = store.by_name(options.application)
-        if known is None and not options.owner:
-            raise WrongCall(f"keys new: {options.application} is new: whose is it? --owner NAME")
-        if options.client:
-            other = store.by_client(options.client)
-            if other is not None and other.name != options.application:
-                raise WrongCall(f"keys new: --client {options.client} is another application's")
+        _check_application(store, options)
         _keep_application(store, options, kept)
         if not options.client:
             key = RegisteredKey(
@@ -89,6 +83,14 @@ def new(options: Namespace) -> int:
     )
     print(f"\n  {secret}\n\nIn the event log it is called {_name(digest_of(kept))}")
     return 0
+
+
+def _check_application(store: DatabaseApplications, options: Namespace) -> None:
+    if not options.owner and store.by_name(options.application) is None:
+        raise WrongCall(f"keys new: {options.application} is new: whose is it? --owner NAME")
+    other = store.by_client(options.client) if options.client else None
+    if other is not None and other.name != options.application:
+        raise WrongCall(f"keys new: --client {options.client} is another application's")
 
 
 def _keep_application(store: DatabaseApplications, options: Namespace, kept: str) -> None:

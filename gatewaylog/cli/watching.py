@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import heapq
-import json
 import signal
 import threading
 import time
 from contextlib import ExitStack, closing
-from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gatewaylog.cli import logs
-from gatewaylog.cli.terminal import printable
+from gatewaylog.cli.telling import Teller, told_before
 from gatewaylog.cli.verbs import WrongCall
-from gatewaylog.notices import notice
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from typing import Self
 
-    from gatewaylog.audit.events import EventLog
     from gatewaylog.audit.rules import Finding, TokenEvent, TokenUse, Watch
     from gatewaylog.audit.rules.rule import Rule
-    from gatewaylog.audit.rules.told import Told
     from gatewaylog.cli.verbs import Parser
     from gatewaylog.reader import Entry
 
@@ -67,8 +62,8 @@ def run(options: Namespace) -> int:
     begin = time.time()
     with ExitStack() as stack:
         watch = Watch(rules_of(options, configured, stack))
-        told = _told(options, own["state"], stack)
-        teller = _Teller(options, configured, own["webhook"], told, stack)
+        told = told_before(options, own["state"], stack)
+        teller = Teller(options, configured, own["webhook"], told, stack)
         since = begin if told is None or not told.is_any else 0.0
 
         def tell(findings: Iterable[Finding], until: float | None = None) -> None:
@@ -112,103 +107,6 @@ def rules_of(options: Namespace, configured: logs.Configured, stack: ExitStack) 
         raise WrongCall(f"tokens: [rules]: {error}") from None
 
 
-def _told(options: Namespace, state: str, stack: ExitStack) -> Told | None:
-    """Return what remembers; the usual place is beside the log. Raises WrongCall."""
-    from gatewaylog.audit.rules.told import Told
-
-    path = Path(state)
-    if not state:
-        first = logs.named(options, "tokens watch").paths[0]
-        if options.once or first == "-":
-            return None
-        path = Path(first) if Path(first).is_dir() else Path(first).parent
-        path /= f".{Path(first).name}.watched"
-    try:
-        return stack.enter_context(Told(path))
-    except BlockingIOError:
-        raise WrongCall(f"tokens watch: {path}: another process watches with it") from None
-    except ValueError as error:
-        raise WrongCall(f"tokens watch: {path}: {error}") from None
-    except OSError as error:
-        if state:
-            raise WrongCall(f"tokens watch: --state {path}: {error.strerror}") from None
-        notice(f"{path}: {error.strerror}: what was told is forgotten at the end (see --state)")
-        return None
-
-
-class _Teller:
-    """Tells findings to all who are to hear of them, each once."""
-
-    def __init__(
-        self,
-        options: Namespace,
-        configured: logs.Configured,
-        webhook: str,
-        told: Told | None,
-        stack: ExitStack,
-    ) -> None:
-        from gatewaylog.audit.rules.reporting import Report, ToEventLog
-        from gatewaylog.audit.rules.webhook import Webhook
-
-        self._as_json = options.json
-        self._told = told
-        self._webhook: Webhook | None = None
-        self._failed = False
-        self._reports: list[Report] = []
-        stack.callback(self.save, None)  # the last: what the webhook has not taken by its end
-        if options.record:
-            self._reports.append(ToEventLog(_event_log(configured, stack)))
-        if webhook:
-            try:
-                self._webhook = Webhook(webhook, told.waiting if told else ())
-            except ValueError as error:
-                raise WrongCall(f"tokens watch: --webhook {error}") from None
-            self._reports.append(self._webhook)
-            stack.callback(self._webhook.close)
-
-    def tell(self, finding: Finding) -> None:
-        """Tell a finding that was not told yet."""
-        from gatewaylog.audit.rules.reporting import shown
-
-        if self._told is not None and not self._told.is_new(finding):
-            return
-        print(json.dumps(shown(finding)) if self._as_json else _line(finding), flush=True)
-        for report in self._reports:
-            report.tell(finding)
-        if self._told is not None:
-            self._told.add(finding)
-            self.save(None)
-
-    def save(self, until: float | None) -> None:
-        """Keep what was told; everything `until` that moment was looked at."""
-        if self._told is None:
-            return
-        if self._webhook is not None:
-            self._told.waiting = self._webhook.pending
-        try:
-            self._told.save(self._told.until if until is None else until)
-        except OSError as error:
-            if not self._failed:
-                notice(f"can't keep what was told: {error.strerror}; it may be told again")
-            self._failed = True
-
-
-def _event_log(configured: logs.Configured, stack: ExitStack) -> EventLog:
-    from gatewaylog.audit.events import EventLog
-
-    if not configured.events:
-        raise WrongCall("tokens watch: --record needs event_log.path in gateway.toml")
-    log = EventLog(configured.events, format=configured.events_format)
-    stack.callback(log.close)
-    return log
-
-
-def _line(finding: Finding) -> str:
-    stamp = datetime.fromtimestamp(finding.at).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-    severity = finding.severity.name.lower()
-    return printable(f"{stamp}  {finding.rule} {severity:<6} {finding.client}: {finding.detail}")
-
-
 def _held(options: Namespace, events: str) -> Iterator[Row]:
     """Yield what the files hold, rotated ones too, in the order of time."""
     from gatewaylog.audit.events.reading import Records
@@ -244,40 +142,55 @@ def _follow(
     options: Namespace, events: str, watch: Watch, tell: Callable[[Iterable[Finding], float], None]
 ) -> None:
     """Show the rules what is held, then what comes; where nothing does, that time goes by."""
-    from gatewaylog.audit.events.reading import Records
-    from gatewaylog.audit.rules.lines import event_of
-    from gatewaylog.reader import Follower
-
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
-    records = Records()
-    with ExitStack() as stack:
-        lives = stack.enter_context(Follower([events])) if events else None
-        calls = stack.enter_context(Follower(logs.named(options, "tokens").paths))
-        # What is written while the log is read may be met twice.
-        begin = time.time()
-        met: set[Row] = set()
-
-        def first() -> Iterator[Row]:
-            for row in _held(options, events):
-                if row.at >= begin - _LATE:
-                    met.add(row)
-                yield row
-
-        tell(watch.of(first()), begin)
-        kept = begin
+    with _Coming(logs.named(options, "tokens").paths, events) as coming:
+        kept = time.time()
+        tell(watch.of(coming.after(_held(options, events))), kept)
         while not stopped.is_set():
-            came = [entry.raw for entry in lives.poll()] if lives else []
-            rows: list[Row] = [
-                life for _, record in records.of_lines(came) if (life := event_of(record))
-            ]
-            rows += _uses(calls.poll())
-            fresh = [row for row in rows if row not in met]
-            fresh.sort(key=lambda row: row.at)
-            now = time.time()
+            fresh, now = coming.rows(), time.time()
             tell(watch.of(fresh), kept)
             tell(watch.until(now), kept)
             seen = fresh[-1].at if fresh else now
             kept = seen if seen - kept > _KEEP else kept
             stopped.wait(_LOOK)
+
+
+class _Coming:
+    """Rows as they come to the logs at `paths`, and to the event log."""
+
+    def __init__(self, paths: Sequence[str], events: str) -> None:
+        from gatewaylog.audit.events.reading import Records
+        from gatewaylog.reader import Follower
+
+        self._records = Records()
+        self._calls = Follower(paths)
+        self._lives = Follower([events]) if events else None
+        self._begin = time.time()
+        self._met: set[Row] = set()  # what is written while the log is read may be met twice
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for follower in (self._calls, self._lives):
+            if follower is not None:
+                follower.close()
+
+    def after(self, held: Iterable[Row]) -> Iterator[Row]:
+        """Yield the rows that are held, and take note of those that may be met again."""
+        for row in held:
+            if row.at >= self._begin - _LATE:
+                self._met.add(row)
+            yield row
+
+    def rows(self) -> list[Row]:
+        """Return what has come, in the order of time."""
+        from gatewaylog.audit.rules.lines import event_of
+
+        came = [entry.raw for entry in self._lives.poll()] if self._lives else []
+        records = self._records.of_lines(came)
+        rows: list[Row] = [life for _, record in records if (life := event_of(record))]
+        rows += _uses(self._calls.poll())
+        return sorted((row for row in rows if row not in self._met), key=lambda row: row.at)
