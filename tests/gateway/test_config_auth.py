@@ -176,6 +176,11 @@ def test_no_api_hides_the_token_endpoint(context: str) -> None:
             "gatewaylog.audit.application_store",
             "database.applications: needs {}[auth]'",
         ),
+        (
+            "[database]\napplications = true\nurl = 'postgresql://h/x'",
+            "psycopg",
+            "database.url: needs {}[database]'",
+        ),
     ],
 )
 def test_what_is_not_installed_is_named_by_its_extra(
@@ -183,6 +188,13 @@ def test_what_is_not_installed_is_named_by_its_extra(
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
     assert problem(text) == told.format("pip install 'gatewaylog")
+
+
+def test_a_limit_may_be_about_an_application_in_the_database() -> None:
+    text = throttle(per='"application"', application='"shop"')
+    assert "is no application's name" in problem(text)
+    read(text + "[database]\napplications = true\n")
+    assert "is no application's name" in problem(text + "[database]\napplications = false\n")
 
 
 def test_a_file_of_keys_and_a_file_with_a_secret_are_read(tmp_path: Path) -> None:

@@ -7,18 +7,20 @@ clashes of its table.
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
+from os.path import realpath
 from typing import Annotated, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError
 
 from gatewaylog.gateway.config.apis import Context, Methods, ResourcePath, shape
 from gatewaylog.gateway.config.problems import Place, Problem, nearest, written
-from gatewaylog.gateway.config.values import KeyDigest, OptionalWord, Word, load
+from gatewaylog.gateway.config.values import KeyDigest, OptionalWord, Text, Word, load
 from gatewaylog.gateway.labels import api_label
 
 Tables = Mapping[str, object]
 
 _TEXT = TypeAdapter(str)
+_PRINTED = TypeAdapter(Text)
 _FLAG = TypeAdapter(bool)
 _WORD = TypeAdapter(Word)
 _OPTIONAL_WORD = TypeAdapter(OptionalWord)
@@ -59,11 +61,11 @@ def clashes(tables: Tables) -> Iterator[Problem]:
     yield from _unknown_throttled(tables, known, applications)
     if _accepts_tokens(tables):
         yield from _hidden_by_tokens(tables, apis)
+    if _accepts_tokens(tables) or _looks_applications_up(tables):
         yield from _without_driver(tables)
     shippers = list(_tables(tables, "ship"))
-    yield from _doubles(
-        _values(shippers, "state", _TEXT), "is the state of {}: each needs its own folder"
-    )
+    folders = ((place, realpath(state)) for place, state in _values(shippers, "state", _PRINTED))
+    yield from _doubles(folders, "is the state of {}: each needs its own folder")
     yield from _nothing_to_ship(tables, shippers)
 
 
@@ -154,8 +156,13 @@ def _unknown_throttled(
     yield from _unknown_labels(_values(limits, "api", _NAME), labels)
     known = {name for _, name in _values(applications, "name", _TEXT)}
     for place, name in _values(limits, "application", _NAME):
-        if name not in known:
+        if name not in known and not _looks_applications_up(tables):
             yield Problem(place=place, message=f"is no application's name; {nearest(name, known)}")
+
+
+def _looks_applications_up(tables: Tables) -> bool:
+    database = tables.get("database")
+    return isinstance(database, dict) and database.get("applications") is True
 
 
 def _accepts_tokens(tables: Tables) -> bool:
