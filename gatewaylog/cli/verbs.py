@@ -31,7 +31,7 @@ VERBS = {
     "verify": "say whether a log is whole: none missing, double, out of order",
     "events": "show who did what: records of the event log, whole sessions",
     "tokens": "show how tokens are used, from the database a log is shipped to",
-    "keys": "make, list and disable API keys; make those of a tamper-evident log",
+    "keys": "make, list, disable API keys; make those of a tamper-evident log",
     "completion": "print a script that completes this command in bash, zsh or fish",
 }
 
