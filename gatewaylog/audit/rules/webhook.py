@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from gatewaylog.audit.rules.reporting import shown
 from gatewaylog.notices import notice
@@ -44,7 +45,7 @@ class Webhook:
         timeout: float = _PATIENCE,
         first: float = 1.0,
     ) -> None:
-        if not url.startswith(("http://", "https://")):
+        if not _is_url(url):
             raise ValueError("must be a URL like https://alerts.example.org/hook")
         self._url = url
         self._timeout = timeout
@@ -120,12 +121,12 @@ class Webhook:
         """Post one; return why it was not taken, and after how many seconds to try again (None:
         not any more). The address may hold a secret, and is not told.
         """
-        request = urllib.request.Request(  # noqa: S310 - its scheme is checked above
-            self._url,
-            data=json.dumps(one).encode(),
-            headers={"Content-Type": "application/json", "User-Agent": "gatewaylog"},
-        )
         try:
+            request = urllib.request.Request(  # noqa: S310 - its scheme is checked above
+                self._url,
+                data=json.dumps(one).encode(),
+                headers={"Content-Type": "application/json", "User-Agent": "gatewaylog"},
+            )
             with self._opener.open(request, timeout=self._timeout):
                 return "", None
         except urllib.error.HTTPError as error:
@@ -143,6 +144,14 @@ class _Straight(urllib.request.HTTPRedirectHandler):
 
     def redirect_request(self, *_: Any) -> None:
         """Return none, which makes a refusal of it."""
+
+
+def _is_url(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _wish(error: urllib.error.HTTPError) -> float:

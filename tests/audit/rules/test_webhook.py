@@ -146,3 +146,28 @@ def test_an_answer_that_is_none_is_told(capsys: pytest.CaptureFixture[str]) -> N
             connection.sendall(b"nonsense\r\n\r\n")
         wait_for(lambda: "does not take findings: " in capsys.readouterr().err)
         webhook.close(0.0)
+
+
+@pytest.mark.parametrize(
+    "url", ["", "ftp://h", "http://", "https:///x", "http://[::1", "http://h:99999", "h/x"]
+)
+def test_an_address_that_is_none_is_refused_without_being_told(url: str) -> None:
+    with pytest.raises(ValueError, match="must be a URL like https://alerts") as caught:
+        Webhook(url)
+    assert not url or url not in str(caught.value)
+
+
+def test_an_address_that_can_not_be_asked_is_told_without_itself(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    webhook = Webhook("http://127.0.0.1:1/s3cret x\u00e9", first=0.01)
+    webhook.tell(finding("a"))
+    said = []
+
+    def is_told() -> bool:
+        said.append(capsys.readouterr().err)
+        return "does not take findings: " in "".join(said)
+
+    wait_for(is_told)
+    webhook.close(0.0)
+    assert "s3cret" not in "".join(said)
