@@ -8,7 +8,7 @@ import json
 import sqlite3
 import subprocess
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
@@ -50,13 +50,24 @@ def url(tmp_path: Path) -> str:
     return made
 
 
-def told(verb: str, url: str, *more: str) -> list[dict[str, Any]]:
-    done = gatewaylog("tokens", verb, "--database", url, *more)
-    assert (done.returncode, done.stderr) == (0, "")
-    return [json.loads(line) for line in done.stdout.splitlines()]
+class Told(Protocol):
+    """Runs a verb over a database; the objects that it prints."""
+
+    def __call__(self, verb: str, url: str, *more: str) -> list[dict[str, Any]]: ...
 
 
-def test_vendors_are_told_by_the_number_of_their_accesses(url: str) -> None:
+@pytest.fixture
+def told(capsys: pytest.CaptureFixture[str]) -> Told:
+    def run(verb: str, url: str, *more: str) -> list[dict[str, Any]]:
+        status = main(["tokens", verb, "--database", url, *more])
+        printed = capsys.readouterr()
+        assert (status, printed.err) == (0, "")
+        return [json.loads(line) for line in printed.out.splitlines()]
+
+    return run
+
+
+def test_vendors_are_told_by_the_number_of_their_accesses(url: str, told: Told) -> None:
     acme, evil = told("vendors", url)
     assert (acme["vendor_name"], acme["access_count"], acme["unique_tokens"]) == ("Acme", 120, 7)
     assert acme["last_access"].endswith("+00:00")
@@ -64,7 +75,7 @@ def test_vendors_are_told_by_the_number_of_their_accesses(url: str) -> None:
     assert "vendor_name" not in told("vendors", url, "--since", "-10d")[-1]
 
 
-def test_the_log_is_told_whole_and_since_a_time(url: str) -> None:
+def test_the_log_is_told_whole_and_since_a_time(url: str, told: Told) -> None:
     assert len(told("log", url)) == 123
     assert len(told("log", url, "--since", "-3d", "--until", "-1d")) == 1
     first, *_, last = told("log", url)
@@ -72,7 +83,7 @@ def test_the_log_is_told_whole_and_since_a_time(url: str) -> None:
     assert set(last) == {"log_id", "token_ref", "access_time", "message_id"}  # all else is null
 
 
-def test_clients_over_the_threshold_and_findings_are_told(url: str) -> None:
+def test_clients_over_the_threshold_and_findings_are_told(url: str, told: Told) -> None:
     (often,) = told("suspicious", url)
     assert (often["api_client_key"], often["access_count"]) == ("key:0a1b2c3d", 120)
     assert told("suspicious", url, "--threshold", "120") == []
@@ -112,7 +123,7 @@ def test_the_configurations_rules_and_database_are_taken(url: str, tmp_path: Pat
     assert "[rules]" in said_once(done)
 
 
-def test_the_timeline_tells_hours_of_utc(url: str) -> None:
+def test_the_timeline_tells_hours_of_utc(url: str, told: Told) -> None:
     rows = told("timeline", url)
     assert sum(row["access_count"] for row in rows) == 122
     assert all(row["access_hour"].endswith(":00:00+00:00") for row in rows)
@@ -130,9 +141,12 @@ def test_an_output_is_a_table_of_csv_or_json(url: str) -> None:
 
 
 @pytest.mark.parametrize("verb", ["log", "vendors", "suspicious", "timeline"])
-def test_the_sql_that_is_shown_gives_the_same_rows(verb: str, url: str) -> None:
+def test_the_sql_that_is_shown_gives_the_same_rows(
+    verb: str, url: str, told: Told, capsys: pytest.CaptureFixture[str]
+) -> None:
     more = ["--since", "-3d", *(["--threshold", "0"] if verb == "suspicious" else [])]
-    sql = gatewaylog("tokens", verb, "--database", url, "--sql", *more).stdout
+    assert main(["tokens", verb, "--database", url, "--sql", *more]) == 0
+    sql = capsys.readouterr().out
     with sqlite3.connect(url.removeprefix("sqlite:///")) as session:
         rows = session.execute(sql.rpartition(";")[0]).fetchall()
     told_rows = told(verb, url, *more, *(["--no-rules"] if verb == "suspicious" else []))
@@ -140,12 +154,19 @@ def test_the_sql_that_is_shown_gives_the_same_rows(verb: str, url: str) -> None:
 
 
 @pytest.mark.parametrize("verb", [*VERBS, "prune"])
-def test_sql_needs_no_database_to_be_there(verb: str, tmp_path: Path) -> None:
+def test_sql_needs_no_database_to_be_there(
+    verb: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
     more = ["--keep", "90d"] if verb == "prune" else []
     for url in ("sqlite:///none.db", "postgresql://nobody@/x?host=/nowhere"):
-        done = gatewaylog("tokens", verb, "--database", url, "--sql", *more, cwd=tmp_path)
-        assert (done.returncode, done.stderr) == (0, "")
-        assert ("gatewaylog." in done.stdout) == url.startswith("postgresql")
+        assert main(["tokens", verb, "--database", url, "--sql", *more]) == 0
+        printed = capsys.readouterr()
+        assert printed.err == ""
+        assert ("gatewaylog." in printed.out) == url.startswith("postgresql")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -197,7 +218,7 @@ def test_hours_without_use_are_filled_up_to_now_but_not_those_of_decades() -> No
     assert list(charted([], ["vendor_name"], Window(last=7 * DAY)).rows) == []
 
 
-def test_prune_tells_what_goes_and_keeps_what_is_to_be_kept(url: str) -> None:
+def test_prune_tells_what_goes_and_keeps_what_is_to_be_kept(url: str, told: Told) -> None:
     (would,) = told("prune", url, "--keep", "90d", "--dry-run")
     assert (would["table"], would["rows"]) == ("client_access_token_logs", 1)
     assert len(told("log", url)) == 123
@@ -211,7 +232,9 @@ def test_prune_tells_what_goes_and_keeps_what_is_to_be_kept(url: str) -> None:
         running.reads("nothing was dropped: --dry-run")
 
 
-def test_the_state_tells_how_far_behind_the_log_the_store_is(url: str, tmp_path: Path) -> None:
+def test_the_state_tells_how_far_behind_the_log_the_store_is(
+    url: str, tmp_path: Path, told: Told
+) -> None:
     (before,) = told("status", url)
     assert (before["rows"], "behind_seconds" in before) == (123, False)
     log = tmp_path / "api-access.log"
@@ -226,7 +249,7 @@ def test_the_state_tells_how_far_behind_the_log_the_store_is(url: str, tmp_path:
         running.reads(r"behind\s+1\.5 min")
 
 
-def test_the_state_of_an_ed_fi_database_is_that_of_its_trigger(edfi: str) -> None:
+def test_the_state_of_an_ed_fi_database_is_that_of_its_trigger(edfi: str, told: Told) -> None:
     Installation(edfi).install()
     with connected(edfi) as session:
         logs_in(session)
@@ -236,7 +259,7 @@ def test_the_state_of_an_ed_fi_database_is_that_of_its_trigger(edfi: str) -> Non
     assert len(told("suspicious", edfi, "--threshold", "0")) == 1
 
 
-def test_a_store_on_postgresql_tells_its_partitions(empty_postgresql: str) -> None:
+def test_a_store_on_postgresql_tells_its_partitions(empty_postgresql: str, told: Told) -> None:
     install(empty_postgresql)
     (state,) = told("status", empty_postgresql)
     assert state["partitions"] >= 2

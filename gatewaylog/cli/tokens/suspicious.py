@@ -36,6 +36,7 @@ THRESHOLD = 100
 _FOUND = ("rule", "severity", "client", "at", "detail", "rows")
 _HISTORY = timedelta(days=30)
 _DAY = timedelta(days=1)
+_FIRST = datetime.min.replace(tzinfo=UTC) + 2 * _HISTORY
 
 
 def configure(parser: Parser) -> None:
@@ -126,11 +127,10 @@ def _findings(
 
 
 def _moment(seconds: float) -> datetime:
-    try:
-        moment = datetime.fromtimestamp(seconds, UTC)
-        return max(moment, datetime.min.replace(tzinfo=UTC) + 2 * _HISTORY)
-    except (ValueError, OverflowError, OSError):
-        raise WrongCall("tokens suspicious: --since or --until: out of range") from None
+    """Return a moment of which the query has shown that there is one, and history before it."""
+    return max(
+        datetime.fromtimestamp(seconds, UTC), datetime.min.replace(tzinfo=UTC) + 2 * _HISTORY
+    )
 
 
 def _row(finding: Finding) -> asked.Row:

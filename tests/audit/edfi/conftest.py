@@ -27,7 +27,7 @@ def connected(url: str, **options: str) -> psycopg.Connection[tuple[object, ...]
 @pytest.fixture(scope="session")
 def edfi_template(postgresql: str) -> str:
     """The name of a database with the stand-in's schema and rows."""
-    name = "edfi_template"
+    name = f"edfi_template_{uuid.uuid4().hex[:12]}"  # several folders of tests have their own
     with connected(postgresql) as connection:
         connection.execute(f"CREATE DATABASE {name}")
     url = sa.make_url(postgresql).set(database=name).render_as_string(hide_password=False)

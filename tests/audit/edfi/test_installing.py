@@ -188,6 +188,12 @@ def test_a_database_without_ed_fis_table_is_told(postgresql: str) -> None:
             does()
 
 
+def test_a_server_that_is_too_old_is_told(edfi: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gatewaylog.audit.edfi.state._VERSION", 10_000_000)
+    with pytest.raises(TokenStoreError, match="PostgreSQL 11 or later"):
+        Installation(edfi).install()
+
+
 def test_a_server_that_is_not_there_is_told_in_one_line(tmp_path: Path) -> None:
     url = f"postgresql://owner:secret@/EdFi_Admin?host={tmp_path}"
     with pytest.raises(TokenStoreError) as told:
@@ -210,7 +216,10 @@ def test_a_user_who_may_not_is_told(edfi: str) -> None:
             session.execute("DROP ROLE nobody_much")
 
 
-def test_a_transaction_that_writes_tokens_delays_the_installation_and_no_login(edfi: str) -> None:
+def test_a_transaction_that_writes_tokens_delays_the_installation_and_no_login(
+    edfi: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gatewaylog.audit.edfi.installing._TRIES", 1000)
     made: list[tuple[str, ...]] = []
     with connected(edfi) as writer, connected(edfi) as watcher, connected(edfi) as other:
         with writer.transaction():
