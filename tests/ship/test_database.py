@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sqlite3
 import threading
 from typing import TYPE_CHECKING, Any
@@ -18,7 +20,7 @@ from gatewaylog.audit.store.install import install
 from gatewaylog.exceptions import ShipError
 from gatewaylog.ship.running import ship
 from gatewaylog.ship.settings import Settings, destination_of
-from gatewaylog.ship.stopping import Stop
+from gatewaylog.ship.stopping import Stop, stop_by
 from tests.postgresql import Cluster, cluster
 from tests.reader.logs import BEGIN, complete, encoded, error, incoming
 from tests.ship.logs import QUICK, ndjson, once, pack, rotate
@@ -364,6 +366,38 @@ def test_a_partition_that_is_dropped_meanwhile_is_made_again(
         append(log, range(50, 100))
         wait_for(lambda: len(postgres.rows("event_log")) == 15)
         wait_for(lambda: len(postgres.rows("client_access_token_logs")) == 22)
+
+
+@pytest.fixture
+def handlers() -> Iterator[None]:
+    """Signals as they were, afterwards."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGUSR2, signal.SIGALRM)}
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("handlers")
+def test_who_is_told_to_stop_waits_for_no_lock(log: Path, state: Path, target: Target) -> None:
+    """The rows come with the next run, once."""
+    append(log, range(50))
+    stop = Stop()
+    stop_by([signal.SIGUSR2], stop, 0.2)
+    engine = engine_at(target.owner)
+    with engine.begin() as connection:  # SQLite's writes from its begin
+        if target.server:
+            connection.execute(sa.text("LOCK TABLE gatewaylog.client_access_token_logs"))
+        timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGUSR2))
+        timer.start()
+        settings = Settings(to="database", url=target.url, timeout=60.0)
+        ship(settings, [log], state, stop, pace=QUICK)
+        connection.rollback()
+    engine.dispose()
+    timer.join()
+    assert count(target.owner) == 0
+    to(target, log, state)
+    assert held(target.owner) == expected(50)
 
 
 _CUT = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'shipper'"""

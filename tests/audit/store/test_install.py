@@ -217,3 +217,7 @@ def test_what_can_not_be_reached_is_told_in_a_line(url: str) -> None:
 def test_a_url_that_can_not_be_read_shows_no_password() -> None:
     with pytest.raises(TokenStoreError, match=r"^the database's URL can't be read$"):
         install("postgresql://u:secret@host:port/x")
+
+
+def test_a_database_in_memory_can_be_installed() -> None:
+    install("sqlite:///:memory:")
