@@ -7,10 +7,12 @@ import io
 import json
 import sqlite3
 import subprocess
+import uuid
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
+from sqlalchemy import make_url
 
 from gatewaylog.audit.edfi import Installation
 from gatewaylog.audit.queries.statements import Window
@@ -25,6 +27,7 @@ from tests.cli.processes import COMMAND, at_terminal, environment, gatewaylog, s
 from tests.cli.test_tail import COMPLETE, dated
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 VERBS = ("log", "vendors", "suspicious", "timeline", "status")
@@ -314,3 +317,46 @@ def test_each_verb_has_help_with_an_example(capsys: pytest.CaptureFixture[str]) 
         assert f"\n  {verb:<12}" in overview
         assert main(["tokens", verb, "--help"]) == 0
         assert f"example:\n  gatewaylog tokens {verb}" in capsys.readouterr().out
+
+
+@pytest.fixture
+def roles(empty_postgresql: str) -> Iterator[dict[str, str]]:
+    """Addresses of a store by logins that have one of its roles each."""
+    install(empty_postgresql)
+    now = datetime.now(UTC)
+    add(empty_postgresql, [{"access_time": now - days * DAY} for days in (0, 200)])
+    names = {role: f"{role}_{uuid.uuid4().hex[:8]}" for role in ("reader", "retention")}
+    with connected(empty_postgresql) as session:
+        for role, name in names.items():
+            session.execute(f"CREATE ROLE {name} LOGIN IN ROLE gatewaylog_{role}")
+    url = make_url(empty_postgresql)
+    yield {
+        role: url.set(username=name).render_as_string(hide_password=False)
+        for role, name in names.items()
+    }
+    with connected(empty_postgresql) as session:
+        for name in names.values():
+            session.execute(f"DROP ROLE {name}")
+
+
+def test_the_readers_role_is_enough_to_ask_and_retentions_to_prune(
+    roles: dict[str, str], told: Told
+) -> None:
+    verbs = ("log", "vendors", "timeline")
+    assert [len(told(verb, roles["reader"])) for verb in verbs] == [2, 1, 1]
+    assert told("suspicious", roles["reader"]) == []
+    (state,) = told("status", roles["reader"])
+    assert state["rows"] == 2
+    assert len(told("prune", roles["retention"], "--keep", "90d", "--dry-run")) >= 1
+    assert len(told("prune", roles["retention"], "--keep", "90d")) >= 1
+    assert len(told("log", roles["reader"])) == 1
+
+
+def test_a_role_that_may_not_is_told_in_one_line(
+    roles: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["tokens", "prune", "--keep", "90d", "--database", roles["reader"]]) == 2
+    assert main(["tokens", "log", "--database", roles["retention"]]) == 2
+    told_to = capsys.readouterr().err.splitlines()
+    assert len(told_to) == 2
+    assert all("permission denied" in line for line in told_to)
