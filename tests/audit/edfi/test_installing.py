@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from gatewaylog.audit.edfi import Installation, postgresql
+from gatewaylog.audit.store.install import install
 from gatewaylog.exceptions import TokenStoreError
 from tests.audit.edfi.conftest import connected
 from tests.audit.edfi.test_trigger import LOG, logs_in, rows
@@ -17,6 +18,7 @@ from tests.requirements import program
 from tests.waiting import wait_for
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 ALL = ("schema", "table", "index", "sequence", "view", "function", "trigger")
@@ -336,3 +338,16 @@ def test_a_trigger_that_serves_replicas_alone_is_not_enabled(edfi: str) -> None:
             f"ALTER TABLE dbo.clientaccesstokens ENABLE REPLICA TRIGGER {postgresql.TRIGGER}"
         )
     assert Installation(edfi).state().trigger == "disabled"
+
+
+@pytest.mark.parametrize("first", ["trigger", "store"])
+def test_trigger_and_store_are_good_neighbours_in_one_schema(edfi: str, first: str) -> None:
+    steps: list[Callable[[], object]] = [Installation(edfi).install, lambda: install(edfi)]
+    for step in steps if first == "trigger" else reversed(steps):
+        step()
+    assert Installation(edfi).install() == ()
+    with connected(edfi) as session:
+        logs_in(session)
+        assert len(rows(session)) == 1
+    assert Installation(edfi).remove()
+    assert Installation(edfi).install() == ("function", "trigger")
