@@ -28,6 +28,24 @@ class Loss:
         self.count += 1
         self.total += 1
 
+    def add_back(self, first: int, last: int, reason: str) -> None:
+        """Count events that were taken for written, `first` to `last`, but for those that are
+        counted already.
+        """
+        if self.count and first < self._first:
+            self.count += self._first - first
+            self.total += self._first - first
+            self._first = first
+        first = max(first, self._last + 1)
+        if (count := last - first + 1) <= 0:
+            return
+        if not self.count:
+            self._first, self._reason = first, reason
+            notice(f"{self._name}: {reason}; {count} events since the last look count as lost")
+        self._last = last
+        self.count += count
+        self.total += count
+
     def event(self, message_id: str) -> LogLoss:
         """Return the event that tells of this run."""
         return LogLoss(message_id, self.count, self._first, self._last, self._reason)

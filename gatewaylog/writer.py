@@ -13,9 +13,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from gatewaylog.forks import renew_after_fork
+from gatewaylog.formats import Line, parse_line
 from gatewaylog.formats.wso2 import prefix_text
 from gatewaylog.loss import Loss
 from gatewaylog.seal.chain import Chain
+from gatewaylog.sinks.owner import Owner
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +35,7 @@ class _Here(threading.local):
     label: str
 
 
-class Writer:
+class Writer(Owner):
     """Writes events to a sink, each as one numbered line, one after the other; with a `mac` each is
     a link of a chain.
     """
@@ -45,12 +47,14 @@ class Writer:
         self._wall = clock.wall
         self._new_id = clock.new_id
         self._begin()
+        self._own(sink)
         renew_after_fork(self._begin)
 
     def _begin(self) -> None:
         """Be a new writer, as after a fork: what was lost before is the parent's to tell."""
         self._id = os.urandom(8).hex()
         self._seq = 0
+        self._kept = 0  # the last number that is known to be where it stays
         self._here = _Here()
         self._chain = None if self._mac is None else Chain(self._mac, self._sink)
         self._put = self._sink.write if self._chain is None else self._chain.write
@@ -68,10 +72,28 @@ class Writer:
     @sink.setter
     def sink(self, sink: Sink) -> None:
         self._sink = sink
+        self._own(sink)
         if self._chain is None:
             self._put = sink.write
         else:
             self._chain.sink = sink
+
+    def _own(self, sink: Sink) -> None:
+        if hasattr(sink, "owner"):
+            sink.owner = self
+
+    def kept(self) -> None:
+        """Take note that all lines so far are where they stay."""
+        self._kept = self._seq
+
+    def gone(self, reason: str) -> None:
+        """Count the lines since then as lost; some of them may be found elsewhere."""
+        self._loss.add_back(self._kept + 1, self._seq, reason)
+        self._kept = self._seq
+
+    def reads(self, raw: bytes) -> bool:
+        """Tell whether bytes can be read as a line."""
+        return isinstance(parse_line(raw), Line)
 
     @property
     def lost(self) -> int:

@@ -41,7 +41,7 @@ def run(options: Namespace) -> int:
 def _refused_logs(config: Config) -> Iterator[Problem]:
     """Yield the logs that `serve` would refuse to open, run by the same user."""
     from gatewaylog.gateway.config.problems import Problem
-    from gatewaylog.sinks.file import refusal
+    from gatewaylog.sinks.fitness import refusal
 
     for table, path in (("log", config.log.path), ("event_log", config.event_log.path)):
         reason = refusal(path) if path not in {"", "-"} else None

@@ -16,7 +16,6 @@ import contextlib
 import errno
 import fcntl
 import os
-import stat
 import threading
 import time
 from pathlib import Path
@@ -24,15 +23,18 @@ from typing import TYPE_CHECKING
 
 from gatewaylog.exceptions import LogError
 from gatewaylog.forks import renew_after_fork
+from gatewaylog.notices import notice
+from gatewaylog.sinks.fitness import LINK, unfit
+from gatewaylog.sinks.owner import Owner
+from gatewaylog.sinks.torn import again, end_a_torn_line, ends_whole, glued_to, stands_at_end
 
 if TYPE_CHECKING:
     from gatewaylog.sinks.rotation import Rotation
 
 _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _LOOK_EVERY = 0.5  # seconds between two looks whether the file was renamed or removed
-_LINK = "is a symbolic link; a log must be a file"
-_DENIED = os.strerror(errno.EACCES)
 _TRIES = 100  # to open a file that is being rotated
+_COPIES = 3  # of a line that is glued to a part of another one each time
 
 
 class FileSink:
@@ -58,6 +60,11 @@ class FileSink:
         self._left: list[int] = []  # files that were left and are not on the disk yet
         self._is_new = True  # the folder's entry of the file is not on the disk yet
         self._broken = False  # the file ends in a part of a line
+        self._end = -1  # of our last line in the file; -1: not known
+        self._gone = ""  # why nothing can be written: the open file was deleted, and no other opens
+        self._astray = False  # the open file was renamed, and no other can be opened
+        self._inherited = False  # of a parent process, and with it the position in the file
+        self.owner = Owner()
         # Reentrant: a finaliser that runs in the middle of one may end an exchange.
         self._mending = threading.RLock()
         self._opening = threading.RLock()
@@ -68,6 +75,8 @@ class FileSink:
         renew_after_fork(self._forked)
 
     def _forked(self) -> None:
+        self._inherited = True
+        self._looked = -_LOOK_EVERY
         self._mending = threading.RLock()
         self._opening = threading.RLock()
 
@@ -76,7 +85,7 @@ class FileSink:
         for _ in range(_TRIES):
             fd = self._opened()
             if _holds(fd, self.path):
-                _end_a_torn_line(fd)
+                end_a_torn_line(fd)
                 return fd
             os.close(fd)
         raise LogError(f"{self.path}: is locked by another program")
@@ -87,10 +96,10 @@ class FileSink:
             fd = os.open(self.path, _FLAGS, 0o640)
         except OSError as error:
             if error.errno in (errno.ELOOP, errno.EMLINK):
-                raise LogError(f"{self.path}: {_LINK}") from None
+                raise LogError(f"{self.path}: {LINK}") from None
             raise LogError(f"{self.path}: can't be opened: {error.strerror}") from None
         status = os.fstat(fd)
-        if (reason := _unfit(status)) is not None:
+        if (reason := unfit(status)) is not None:
             os.close(fd)
             raise LogError(f"{self.path}: {reason}")
         if self._rotation is not None:
@@ -109,16 +118,48 @@ class FileSink:
         if now - self._looked > _LOOK_EVERY or self._room < 0:
             self._looked = now
             self.look()
-        if self._broken:
-            return self._mend(line)
+        if self._broken or self._gone:
+            return self._gone or self._mend(line)
         try:
             written = os.write(self._fd, line)
+            end = os.lseek(self._fd, 0, os.SEEK_CUR)
+            begin = end - written
+            # What is not behind our own last line is behind another's: does that one end?
+            is_whole = begin == self._end or (begin and os.pread(self._fd, 1, begin - 1) == b"\n")
         except OSError as error:
             return _reason(error)
-        if written != len(line):
-            with self._mending:
-                return self._finish(line[written:])
-        return None
+        if is_whole and written == len(line):
+            self._end = end
+            return None
+        with self._mending:
+            return self._settle(line, line[written:])
+
+    def _settle(self, line: bytes, rest: bytes) -> str | None:
+        """Finish a line of which `rest` is not written, and see that it stands for itself: others
+        may have written since our last one, and the end of theirs may be missing.
+        """
+        for _ in range(_COPIES):
+            if (reason := self._finish(rest)) is not None or self._broken:
+                self._end = -1
+                return reason
+            try:
+                self._end = os.lseek(self._fd, 0, os.SEEK_CUR)
+                whole = self._missing(line, in_parts=bool(rest))
+                if not whole:
+                    return None
+                rest = whole[os.write(self._fd, whole) :]
+            except OSError as error:
+                return _reason(error)
+        return self._finish(rest)
+
+    def _missing(self, line: bytes, *, in_parts: bool) -> bytes:
+        """Return what must be written (again) for a line to be read; empty: nothing."""
+        if in_parts:  # others may have written between them
+            return b"" if stands_at_end(self._fd, line) else line
+        part = glued_to(self._fd, line, self._end)
+        if not part or self.owner.reads(part + line[:-1]):
+            return b""
+        return again(part, line)
 
     def _finish(self, rest: bytes) -> str | None:
         """Write what a short write left over, as far as it goes."""
@@ -131,16 +172,20 @@ class FileSink:
         return None
 
     def _mend(self, line: bytes) -> str | None:
-        """Write after a part of a line: that is ended first, in the same write."""
+        """Write after a part of a line of ours: that is ended first, in the same write."""
         with self._mending:
-            whole = b"\n" + line if self._broken else line
             try:
+                whole = b"\n" + line if self._is_open_ended() else line
                 written = os.write(self._fd, whole)
             except OSError as error:
                 return _reason(error)
             if written:
                 self._broken = False
-            return self._finish(whole[written:])
+            return self._settle(line, whole[written:])
+
+    def _is_open_ended(self) -> bool:
+        """Tell whether a part of a line is still to be ended, as nobody else has."""
+        return self._broken and not ends_whole(self._fd)
 
     def look(self) -> None:
         """See whether the file was renamed or removed, and rotate it where that is due."""
@@ -151,19 +196,41 @@ class FileSink:
         except FileNotFoundError:
             self._reopen_or_stay()
             return
-        except OSError:
-            return  # not to be seen just now: what is open still takes lines
-        if _identity(status) != self.identity:
+        except OSError as error:
+            self._stay(f"can't be looked for: {_reason(error)}")
+            return
+        if _identity(status) != self.identity or self._inherited:
             self._reopen_or_stay()
-        elif self._rotation is not None:
+            return
+        self.owner.kept()
+        if self._rotation is not None:
             self._room = self._rotation.room(status)
             if self._room < 0 and self._rotation.rotate(self.path, self.identity):
                 self._reopen_or_stay()
 
     def _reopen_or_stay(self) -> None:
-        """Open the path again; where that fails the open file goes on taking the lines."""
-        with contextlib.suppress(LogError):
+        """Open the path again; where that fails the open file goes on taking the lines, as long as
+        it has a name.
+        """
+        self._inherited = False
+        try:
             self.reopen()
+        except LogError as error:
+            self._stay(str(error).removeprefix(f"{self.path}: "))
+
+    def _stay(self, reason: str) -> None:
+        """Go on with the open file, or with none where that was deleted: what is written to it
+        would be gone when it is closed.
+        """
+        if os.fstat(self._fd).st_nlink == 0:
+            if not self._gone:
+                self.owner.gone(f"the file was deleted, and the path {reason}")
+            self._gone = reason
+            return
+        self.owner.kept()
+        if not self._astray:
+            notice(f"{self.path}: {reason}; lines go on into the file that had this name")
+        self._astray = True
 
     def reopen(self) -> None:
         """Open the path again, as after a rename by logrotate. Raises LogError as the constructor.
@@ -179,6 +246,7 @@ class FileSink:
                 if self._fd < 0:
                     self._fd = fresh
                 else:
+                    self._tell_where_lines_are()
                     if self._durable:
                         self._left.append(os.dup(self._fd))
                     os.dup2(fresh, self._fd, inheritable=False)
@@ -186,6 +254,17 @@ class FileSink:
                 self.identity = _identity(os.fstat(self._fd))
                 self._broken = False
                 self._is_new = True
+                self._end = -1
+                self._gone, self._astray = "", False
+
+    def _tell_where_lines_are(self) -> None:
+        """Tell the owner whether the file that is left was deleted, and lines with it."""
+        if os.fstat(self._fd).st_nlink:
+            self.owner.kept()
+        elif not self._gone:
+            self.owner.gone("the file was deleted while it was open")
+        if self._gone or self._astray:
+            notice(f"{self.path} is open again")
 
     def sync(self) -> str | None:
         """Bring all that was written so far to the disk; return why that can't be.
@@ -210,10 +289,10 @@ class FileSink:
 
     def _leave_whole(self) -> None:
         """End a part of a line, as nobody may come back to the file."""
-        if self._broken:
-            with contextlib.suppress(OSError):  # still full: readers see a torn last line
+        with contextlib.suppress(OSError):  # still full: readers see a torn last line
+            if self._is_open_ended():
                 os.write(self._fd, b"\n")
-                self._broken = False
+            self._broken = False
 
     def close(self) -> None:
         """Close the file."""
@@ -224,47 +303,6 @@ class FileSink:
                     self.sync()
                 os.close(self._fd)
                 self._fd = -1
-
-
-def refusal(path: str | os.PathLike[str]) -> str | None:
-    """Return why FileSink would refuse a log at `path`; None where nothing speaks against it.
-
-    Makes and changes nothing, so that what only turns out by trying (a full disk) is not seen.
-    """
-    file = Path(path).absolute()
-    try:
-        status = file.lstat()
-    except FileNotFoundError:
-        return _unfit_folder(file.parent)
-    except OSError as error:
-        return f"can't be opened: {_reason(error)}"
-    if stat.S_ISLNK(status.st_mode):
-        return _LINK
-    if (reason := _unfit(status)) is not None:
-        return reason
-    return None if _may(file, os.R_OK | os.W_OK) else f"can't be opened: {_DENIED}"
-
-
-def _unfit(status: os.stat_result) -> str | None:
-    """Return why a file is not taken for a log, None where it is."""
-    if not stat.S_ISREG(status.st_mode):
-        return "is no regular file"
-    if status.st_uid != os.geteuid():
-        return f"belongs to another user (uid {status.st_uid})"
-    return None
-
-
-def _unfit_folder(folder: Path) -> str | None:
-    """Return why neither a file nor folders can be made below a folder that may be missing."""
-    while not os.path.lexists(folder):
-        folder = folder.parent
-    if not folder.is_dir():
-        return f"can't be made: {folder} is no folder"
-    return None if _may(folder, os.W_OK | os.X_OK) else f"can't be made: {folder}: {_DENIED}"
-
-
-def _may(path: Path, mode: int) -> bool:
-    return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
 
 
 def _reason(error: OSError) -> str:
@@ -300,22 +338,6 @@ def _holds(fd: int, path: Path) -> bool:
         return _identity(path.lstat()) == _identity(os.fstat(fd))
     except FileNotFoundError:
         return False
-
-
-def _end_a_torn_line(fd: int) -> None:
-    """End the line that a killed writer left, or the next one would be lost behind it.
-
-    A line may also be unfinished because another process is in the middle of writing it. Setting
-    the mode that the file has waits for that write: the kernel does both under the file's lock.
-    """
-    with contextlib.suppress(OSError):  # a full disk is the next line's to tell
-        status = os.fstat(fd)
-        while status.st_size and os.pread(fd, 1, status.st_size - 1) != b"\n":
-            os.fchmod(fd, stat.S_IMODE(status.st_mode))
-            seen, status = status.st_size, os.fstat(fd)
-            if status.st_size == seen:
-                os.write(fd, b"\n")
-                return
 
 
 def _identity(status: os.stat_result) -> tuple[int, int]:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gatewaylog.exceptions import LogError
-from gatewaylog.sinks.file import FileSink, refusal
+from gatewaylog.sinks import FileSink
+from gatewaylog.sinks.fitness import refusal
 
 if TYPE_CHECKING:
     from pathlib import Path
