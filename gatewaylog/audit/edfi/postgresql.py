@@ -1,4 +1,4 @@
-"""The trigger in an EdFi_Admin database on PostgreSQL 11 or later: what it is made of.
+"""The trigger in an EdFi_Admin database on PostgreSQL 12 or later: what it is made of.
 
 A login is an INSERT into dbo.clientaccesstokens. The function that it calls must never make one
 fail or wait: it owns its rights (SECURITY DEFINER, a fixed search_path), waits 50 ms for a lock,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Trigger = Literal["absent", "enabled", "disabled", "not ours"]
 
-_VERSION = 110_000  # the first with sha256() and EXECUTE FUNCTION
+_VERSION = 120_000  # the first that truncates times in a zone, as the queries do
 _CATALOGUE = sa.text(f"""\
 SELECT
   current_setting('server_version_num')::integer AS version,
@@ -77,7 +77,7 @@ def catalogue_of(connection: sa.Connection) -> sa.Row[tuple[object, ...]]:
     """Return what the catalogue has. Raises TokenStoreError where Ed-Fi's table is not there."""
     found = connection.execute(_CATALOGUE).one()
     if found.version < _VERSION:
-        raise TokenStoreError("PostgreSQL 11 or later is needed for the trigger")
+        raise TokenStoreError("PostgreSQL 12 or later is needed for the trigger")
     if not found.tokens:
         raise TokenStoreError(
             f"there is no {postgresql.TOKENS} in this database: is it EdFi_Admin, and may"

@@ -192,7 +192,7 @@ def test_a_database_without_ed_fis_table_is_told(postgresql: str) -> None:
 
 def test_a_server_that_is_too_old_is_told(edfi: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gatewaylog.audit.edfi.state._VERSION", 10_000_000)
-    with pytest.raises(TokenStoreError, match="PostgreSQL 11 or later"):
+    with pytest.raises(TokenStoreError, match="PostgreSQL 12 or later"):
         Installation(edfi).install()
 
 
