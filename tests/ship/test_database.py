@@ -107,6 +107,7 @@ def test_the_same_lines_again_change_nothing(
     pack(log.with_name(f"{log.name}.1"))
     to(target, log, tmp_path / "another")
     assert held(target.owner) == expected(100)
+    assert ndjson(tmp_path / "another" / "dead-letters.ndjson") == []
 
 
 def test_an_error_and_a_completion_keep_all_that_their_line_tells(
