@@ -145,8 +145,7 @@ class _File(logging.Handler):
         self._sink.look()
 
     def pruned(self, names: Sequence[str]) -> None:
-        """Tell of rotated files of this log that were deleted."""
-        logging.getLogger(ROOT).info("deleted of the system log: %s", ", ".join(names))
+        """Take note of nothing: a record of what went would fill this very file."""
 
     def close(self) -> None:
         """Close the file."""

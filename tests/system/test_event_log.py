@@ -27,7 +27,8 @@ _LOST = "events of the access log were lost"
 
 
 def recorded(path: Path, *names: str) -> list[AuditEvent]:
-    events = [parse_line(raw) for raw in path.read_bytes().splitlines()]
+    lines = path.read_bytes().splitlines() if path.exists() else []  # made a moment after a start
+    events = [parse_line(raw) for raw in lines]
     return [event for event in events if not names or event.event in names]
 
 
