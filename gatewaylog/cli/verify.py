@@ -22,6 +22,9 @@ EXAMPLE = """\
   gatewaylog verify logs/
   gatewaylog verify logs/api-access.log --chain-key chain.key --public-key signing.pub
 
+A log's name means the log with all that was rotated from it, packed or not; a
+rotated file's name that file alone.
+
 Each line carries its writer and its number (Writer, Seq). What is missing,
 double, out of order or can't be read is a line each, and the exit status is
 1 then. Where a writer ended, the event log tells of those that ended in order;
@@ -61,7 +64,8 @@ def run(options: Namespace) -> int:
     from gatewaylog.reader.lines import batches
     from gatewaylog.reader.sequences import Sequences
 
-    sources = in_order(logs.sources_of(options, "verify"))
+    # As a hole in a rotated file is one in the log.
+    sources = in_order(logs.named(options, "verify")._replace(rotated=True).sources())
     found, inspection = Sequences(), Inspection(options, sources)
     for source in sources:
         inspection.file(source)
@@ -120,6 +124,8 @@ def _summary(found: Sequences, flaws: list[Flaw], files: int, *, tampered: bool)
         what: sum(flaw.what == what for flaw in flaws)
         for what in ("double", "out of order", "unreadable")
     }
+    if not found.lines and not flaws:
+        return f"{_counted(files, 'file')}: no lines"
     parts = [f"{missing} missing", *(f"{count} {what}" for what, count in counts.items())]
     whole = "no number is missing" if tampered else "whole"
     text = (

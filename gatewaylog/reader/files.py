@@ -28,8 +28,9 @@ def find(
 
     A path is a file, a folder (those files in it that are logs by their names: `*.log` and the
     like, rotated and compressed ones too; not the folders in it), a glob (`**` goes into folders),
-    or `-`. With `rotated` a file brings those with it that were rotated from it. `on_damage` is
-    given each whose compressed data is found to break off, when that is read.
+    or `-`. With `rotated` a log's name brings those with it that were rotated from it; a rotated
+    file's is that file alone. `on_damage` is given each whose compressed data is found to break
+    off, when that is read.
 
     Raises ReaderError where a path names nothing, or something can't be read. `on_refused` is given
     such errors instead, but for the first where there is nothing else to be read.
@@ -118,7 +119,8 @@ def _named(path: str, *, rotated: bool) -> Iterator[str]:
             raise ReaderError(f"{path}: no such file")
         yield from (name for name in found if not Path(name).is_dir())
     else:
-        beside = rotated and Path(path).parent.is_dir()
+        name = name_of(Path(path).name)
+        beside = rotated and name.is_live and not name.packed and Path(path).parent.is_dir()
         yield from map(str, siblings(Path(path)) if beside else ())
         yield path
 

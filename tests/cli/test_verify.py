@@ -132,8 +132,45 @@ def test_what_cannot_be_judged_is_said(path: Path, capsys: pytest.CaptureFixture
     )
 
 
-def test_an_empty_log_is_whole(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert verified(path, [], capsys) == (0, ["1 file, 0 lines of 0 writers: whole"])
+def test_an_empty_log_is_not_called_whole(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert verified(path, [], capsys) == (0, ["1 file: no lines"])
+
+
+def test_a_log_is_read_with_what_was_rotated_from_it(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = written(9)
+    rotated = path.with_name("api.log.2026-11-21T10-22-33-123456")
+    rotated.write_bytes(b"".join(lines[4:6]))
+    packed = path.with_name("api.log.2026-11-20T10-22-33-123456.gz")
+    packed.write_bytes(gzip.compress(b"".join(lines[:3])))
+    status, said = verified(path, lines[6:], capsys)
+    assert status == 1
+    assert said[0].startswith(f"{rotated}:1: ")
+    assert "Seq 4 is missing" in said[0]
+    assert said[1].startswith("3 files, 8 lines of 1 writer: 1 missing")
+    for alone, count in ((rotated, 2), (packed, 3)):
+        assert main(["verify", str(alone)]) == 0
+        assert capsys.readouterr().out.startswith(f"1 file, {count} lines of 1 writer: whole")
+
+
+def test_an_empty_log_with_rotated_files_is_judged_by_them(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path.with_name("api.log.1").write_bytes(b"".join(written(3)[::2]))
+    status, said = verified(path, [], capsys)
+    assert (status, said[-1]) == (
+        1,
+        "2 files, 2 lines of 1 writer: 1 missing, 0 double, 0 out of order, 0 unreadable",
+    )
+
+
+def test_a_log_that_is_named_with_its_folder_is_read_once(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path.write_bytes(b"".join(written(3)))
+    assert main(["verify", str(path), str(path.parent)]) == 0
+    assert capsys.readouterr().out == "1 file, 3 lines of 1 writer: whole\n"
 
 
 def test_rotated_and_packed_files_are_read_as_one_log(
