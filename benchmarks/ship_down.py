@@ -1,7 +1,7 @@
 """What calls cost while a destination is down for good with a million lines behind, the log being
 rotated meanwhile: two gateways side by side, one without a shipper.
 
-    python benchmarks/ship_down.py [--lines 1000000] [--runs 7] [--seconds 3]
+    python benchmarks/ship_down.py [--to loki|database] [--lines 1000000] [--runs 7] [--seconds 3]
 """
 
 from __future__ import annotations
@@ -33,10 +33,11 @@ auth = "none"
 """
 SHIP = """
 [[ship]]
-to = "loki"
-url = "http://127.0.0.1:{closed}"
+to = "{to}"
+url = "{url}"
 state = "{folder}/ship"
 """
+URLS = {"loki": "http://127.0.0.1:{}", "database": "postgresql://gatewaylog@127.0.0.1:{}/nowhere"}
 WITHOUT, DOWN = "no shipper", "a destination that is down"
 
 
@@ -70,6 +71,7 @@ def watched_memory(over: threading.Event, others: set[int]) -> list[int]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--to", choices=URLS, default="loki")
     parser.add_argument("--lines", type=int, default=1_000_000)
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--seconds", type=int, default=3)
@@ -87,7 +89,8 @@ def main() -> None:
             own = folder / kind.replace(" ", "-")
             own.mkdir()
             write(own / "api-access.log.1", options.lines)
-            values = {"folder": own, "backend": backend, "closed": free_port()}
+            url = URLS[options.to].format(free_port())
+            values = {"folder": own, "backend": backend, "to": options.to, "url": url}
             text = GATEWAY + SHIP * (kind == DOWN)
             port = free_port()
             peers.append(gateway(kind, own, text.format(port=port, **values), port))
