@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from gatewaylog.cli import logs
 from gatewaylog.cli.terminal import printable
 from gatewaylog.cli.verbs import WrongCall
-from gatewaylog.exceptions import ShipError
 from gatewaylog.notices import notice
 from gatewaylog.reader.files import live_logs
+from gatewaylog.ship.options import OPTIONS, secret_in
 from gatewaylog.ship.settings import DESTINATIONS, Settings
 
 if TYPE_CHECKING:
@@ -40,7 +40,9 @@ def configure(parser: Parser) -> None:
     """Add the verb's arguments."""
     logs.configure(parser)
     parser.words += (_STATUS, _FORGET)
-    parser.add_argument("--state", metavar="FOLDER", type=Path, help="where the checkpoint is kept")
+    parser.add_argument(
+        "--state", metavar="FOLDER", type=_folder, help="where the checkpoint is kept"
+    )
     parser.add_argument("--to", choices=DESTINATIONS, help="where the lines go")
     parser.add_argument("--url", default="", help="the destination's address")
     parser.add_argument(
@@ -62,6 +64,12 @@ def configure(parser: Parser) -> None:
     parser.add_argument(
         "--output", choices=("table", "json"), default="table", help="of ship status (table)"
     )
+
+
+def _folder(text: str) -> Path:
+    if not text:
+        raise ArgumentTypeError("must name a folder")
+    return Path(text)
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -137,8 +145,8 @@ def _settings(options: Namespace) -> Settings:
         url=options.url,
         command=options.command,
         user=options.user,
-        password=_secret(options.password_file, "GATEWAYLOG_SHIP_PASSWORD"),
-        token=_secret(options.token_file, "GATEWAYLOG_SHIP_TOKEN"),
+        password=_password(options),
+        token=_token(options),
         ca=options.ca,
         timeout=options.timeout,
         job=options.job,
@@ -158,10 +166,20 @@ def _clients(options: Namespace) -> str:
     return clients_of(options)
 
 
-def _secret(file: Path | None, variable: str) -> str:
-    if file is None:
-        return os.environ.get(variable, "")
-    try:
-        return file.read_text().strip()
-    except (OSError, ValueError) as error:
-        raise ShipError(f"{file}: can't be read: {getattr(error, 'strerror', 'no text')}") from None
+def _password(options: Namespace) -> str:
+    """Return the password: of `user`, or for a database of the user in its URL."""
+    if options.password_file is not None:
+        return secret_in(options.password_file, header=False)
+    is_taken = options.to == "database" or ("password" in OPTIONS[options.to] and options.user)
+    password = os.environ.get("GATEWAYLOG_SHIP_PASSWORD", "") if is_taken else ""
+    if options.to == "clickhouse" and options.user and not password:
+        notice("clickhouse: user without a password: GATEWAYLOG_SHIP_PASSWORD is empty")
+    return password
+
+
+def _token(options: Namespace) -> str:
+    """Return the token. That of the environment may be another shipper's, where none is taken."""
+    if options.token_file is not None:
+        return secret_in(options.token_file, header=True)
+    is_taken = "token" in OPTIONS[options.to] and not options.user
+    return os.environ.get("GATEWAYLOG_SHIP_TOKEN", "") if is_taken else ""

@@ -31,6 +31,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 import gatewaylog
 from gatewaylog.exceptions import ShipError
 from gatewaylog.ship.destination import Limits, RefusedInPart
+from gatewaylog.ship.options import PRINTABLE, is_printable
 from gatewaylog.ship.web import Web, judge, unlike
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ HEADERS = "OTEL_EXPORTER_OTLP_HEADERS"  # the variable that every OTLP exporter 
 _METHODS = frozenset(
     ("CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE")
 )
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2
 _TRACE = re.compile(r"[0-9a-f]{32}")
 _NAMES = {
     "UserAgent": "user_agent.original",
@@ -210,8 +212,11 @@ def _headers(text: str) -> dict[str, str]:
     """Read what stands in the variable HEADERS: `name=value,…`, percent-encoded."""
     headers = {}
     for pair in filter(None, text.split(",")):
-        name, mark, value = pair.partition("=")
-        if not mark or not name.strip():
+        quoted, mark, value = map(str.strip, pair.partition("="))
+        name, value = unquote(quoted), unquote(value)
+        if not mark or not _TOKEN.fullmatch(name):
             raise ShipError(f"otlp: {HEADERS} must be like name=value,name=value")
-        headers[unquote(name.strip())] = unquote(value.strip())
+        if value and not is_printable(value):
+            raise ShipError(f"otlp: each value of {HEADERS} must be {PRINTABLE}")
+        headers[name] = value
     return headers

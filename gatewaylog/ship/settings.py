@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from gatewaylog.exceptions import ShipError
+from gatewaylog.ship.options import OPTIONS, check
 
 if TYPE_CHECKING:
     from gatewaylog.ship.destination import Destination
 
-DESTINATIONS = ("loki", "splunk", "otlp", "syslog", "database", "clickhouse", "command")
+DESTINATIONS = tuple(OPTIONS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,7 @@ def destination_of(settings: Settings) -> Destination:
     """Return the destination; nothing is sent yet. Raises ShipError for what does not fit."""
     if settings.to not in DESTINATIONS:
         raise ShipError(f"there is no destination {settings.to!r}: {', '.join(DESTINATIONS)}")
+    check(settings)
     try:
         module = importlib.import_module(f"gatewaylog.ship.{settings.to}")
         return cast("Destination", module.made(settings))

@@ -54,6 +54,7 @@ def _where(url: str) -> Where:
         parts = urlsplit(url)
         if parts.scheme == "unix" and parts.path.startswith("/") and not parts.netloc:
             return Where("unix", parts.path, 0)
+        (parts.hostname or "").encode("idna")  # raises where a label is empty or too long
         bare = not parts.path.strip("/") and not parts.query and parts.username is None
         if parts.scheme in _PORTS and parts.hostname and bare and parts.port != 0:
             return Where(parts.scheme, parts.hostname, parts.port or _PORTS[parts.scheme])

@@ -163,7 +163,8 @@ def _url(settings: Settings, path: str) -> str:
     try:
         parts = urlsplit(settings.url)
         good = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
-    except ValueError:
+        (parts.hostname or "").encode("idna")  # as it is looked up
+    except ValueError:  # UnicodeError is one: a label of the name is empty or too long
         good = False
     if not good or not _PLAIN.fullmatch(settings.url):
         raise ShipError(f"{settings.to}: url must be one like https://host:port")

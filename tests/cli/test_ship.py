@@ -163,9 +163,37 @@ def test_secrets_come_from_the_environment_or_a_file(tmp_path: Path) -> None:
         assert "HTTP 403" in said_once(wrong)
         assert "se-cret" not in wrong.stderr
         assert gatewaylog(*to, "--token-file", "token", cwd=tmp_path).returncode == 0
+        (tmp_path / "two").write_text("se-cret\nse-cret\n")
+        two = gatewaylog(*to, "--token-file", "two", cwd=tmp_path)
+        assert said_once(two).startswith("gatewaylog: two: must hold printable ASCII characters")
+        assert "se-cret" not in two.stderr
         gone = gatewaylog(*to, "--token-file", "gone", cwd=tmp_path)
         assert said_once(gone) == "gatewaylog: gone: can't be read: No such file or directory"
     assert collector.lines == lines(range(2))
+
+
+def test_secrets_of_the_environment_may_be_anothers(tmp_path: Path) -> None:
+    store = LokiStore()
+    append(tmp_path / "api.log", range(2))
+    others = {"GATEWAYLOG_SHIP_TOKEN": "t", "GATEWAYLOG_SHIP_PASSWORD": "p"}
+    with listening(store.take) as loki:
+        to = ("ship", "api.log", "--to", "loki", "--url", loki.url, "--once", "--state")
+        assert gatewaylog(*to, "a", cwd=tmp_path, **others).returncode == 0
+        assert gatewaylog(*to, "b", "--user", "me", cwd=tmp_path, **others).returncode == 0
+    sent = [request.headers["authorization"] for request in loki.requests]
+    assert sent == ["Bearer t", "Basic bWU6cA=="]
+    to = ("ship", "api.log", "--to", "command", "--command", "wc -l", "--state", "c", "--once")
+    assert gatewaylog(*to, cwd=tmp_path, **others).returncode == 0
+
+
+def test_a_user_without_a_password_is_told(tmp_path: Path) -> None:
+    append(tmp_path / "api.log", range(2))
+    with listening(lambda request: (200, {}, b"")) as server:
+        to = ("ship", "api.log", "--to", "clickhouse", "--url", server.url, "--state", "s")
+        done = gatewaylog(*to, "--once", "--user", "me", cwd=tmp_path)
+    assert done.returncode == 0
+    told = "clickhouse: user without a password: GATEWAYLOG_SHIP_PASSWORD is empty"
+    assert said_once(done) == f"gatewaylog: {told}"
 
 
 def test_the_log_of_the_configuration_is_shipped(tmp_path: Path) -> None:
@@ -197,6 +225,26 @@ def test_the_log_of_the_configuration_is_shipped(tmp_path: Path) -> None:
         (
             ("a.log", "--state", "s", "--to", "loki", "--timeout", "soon"),
             "ship: argument --timeout: must be seconds, more than 0 and at most 86400",
+        ),
+        (
+            ("a.log", "--state", "", "--to", "loki"),
+            "ship: argument --state: must name a folder",
+        ),
+        (
+            ("a.log", "--state", "s", "--to", "loki", "--table", "x", "--command", "x"),
+            "loki takes no command, table: its options are url, user, password, token, ca",
+        ),
+        (
+            ("a.log", "--state", "s", "--to", "loki", "--url", "http://h", "--user", "me"),
+            "loki: user needs a password: GATEWAYLOG_SHIP_PASSWORD, or a file that holds it",
+        ),
+        (
+            ("a.log", "--state", "s", "--to", "loki", "--url", "http://h", "--tenant", "a\nb"),
+            "loki: tenant must be printable ASCII characters in one line",
+        ),
+        (
+            ("a.log", "--state", "s", "--to", "loki", "--url", "http://h", "--tenant", "\u00e9"),
+            "loki: tenant must be printable ASCII characters in one line",
         ),
         (
             ("a.log", "--state", "s", "--to", "loki", "--url", "loki:3100"),

@@ -37,12 +37,27 @@ def test_secrets_come_from_files(tmp_path: Path) -> None:
     config = read(f'{_LOKI}token_file = "{tmp_path}/token"\n')
     assert config.ship[0].settings().token == "from-file"
     told = problem(f'{_LOKI}password_file = "{tmp_path}/nowhere"\n')
-    assert told == "ship[0]: must be a file that can be read: No such file or directory"
+    assert told == f"ship[0]: {tmp_path}/nowhere: can't be read: No such file or directory"
+
+
+def test_a_secret_that_can_not_be_sent_is_refused_and_not_shown(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("se-cret\nse-cret\n")
+    told = problem(f'{_LOKI}token_file = "{tmp_path}/token"\n')
+    assert told.startswith(f"ship[0]: {tmp_path}/token: must hold printable ASCII characters")
+    assert "se-cret" not in told
+    told = problem(_LOKI + 'tenant = "\u00e9"\n')
+    assert told == "ship[0]: loki: tenant must be printable ASCII characters in one line"
+
+
+def test_an_option_of_another_destination_is_refused() -> None:
+    told = problem(_LOKI + 'table = "events"\n')
+    assert told.startswith("ship[0]: loki takes no table: its options are url, user, ")
 
 
 @pytest.mark.parametrize("to", [name for name in DESTINATIONS if name != "command"])
 def test_each_destination_needs_its_address(to: str) -> None:
-    told = problem(f'[[ship]]\nto = "{to}"\nstate = "s"\ntoken = "t"\n')
+    token = 'token = "t"\n' if to == "splunk" else ""
+    told = problem(f'[[ship]]\nto = "{to}"\nstate = "s"\n{token}')
     assert told.startswith(f"ship[0]: {to}: url must be one like ")
 
 
@@ -66,10 +81,14 @@ def test_a_password_in_the_url_is_refused_and_not_repeated() -> None:
     assert "se-cret" not in told
 
 
-def test_two_shippers_may_not_share_a_state() -> None:
-    assert problem(_LOKI + _LOKI) == (
-        "ship[1].state: is the state of ship[0].state: each needs its own folder"
-    )
+def test_two_shippers_may_not_share_a_state(tmp_path: Path) -> None:
+    same = "ship[1].state: is the state of ship[0].state: each needs its own folder"
+    assert problem(_LOKI + _LOKI) == same
+    assert problem(_LOKI + _LOKI.replace('"s"', '"./s/"')) == same
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "s")
+    first = _LOKI.replace('"s"', f'"{tmp_path}/s"')
+    assert problem(first + _LOKI.replace('"s"', f'"{link}"')) == same
 
 
 def test_standard_output_can_not_be_shipped() -> None:

@@ -45,7 +45,8 @@ def load(settings: dict[str, Any]) -> None:
         log = Path(folder) / "log"
         log.write_text("a line\n")
         url = _NOBODY_AT.get(settings.get("url", "").partition(":")[0], "http://127.0.0.1:9")
-        told = {**settings, "url": url, "command": ("true",)}
+        where = {"command": ("true",)} if settings["to"] == "command" else {"url": url}
+        told = {**settings, **where}
         run({**told, "log": log, "state": Path(folder) / "state"}, once=True)
 
 

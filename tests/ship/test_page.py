@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gatewaylog.cli.verbs import called
 from gatewaylog.gateway.config.shipping import ShipConfig
 from gatewaylog.ship.destination import Limits
+from gatewaylog.ship.options import OPTIONS
 from gatewaylog.ship.settings import DESTINATIONS, Settings, destination_of
 from tests.gateway.configured import read
 
@@ -23,8 +25,10 @@ def test_a_command_of_the_page_can_be_read(verb: str, arguments: str) -> None:
     _, parser, words = called([verb, *shlex.split(arguments.partition(" > ")[0])])
     options = parser.parse_args(words)
     if verb == "ship" and options.to:
-        settings = Settings(to=options.to, url=options.url, command=options.command, token="t")
-        destination_of(settings).close()
+        given: dict[str, Any] = {name: getattr(options, name, "") for name in OPTIONS[options.to]}
+        secrets = {"token": "t"} if options.to == "splunk" else {}
+        secrets |= {"password": "p"} if options.user else {}
+        destination_of(Settings(to=options.to, **given | secrets)).close()
 
 
 def test_the_tables_of_the_page_can_be_read() -> None:

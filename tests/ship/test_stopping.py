@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -46,7 +46,8 @@ def test_one_whose_destination_does_not_answer_is_broken_off_and_loses_nothing(
         silent = closing.enter_context(socket.create_server(("127.0.0.1", 0)))
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         command = ("sh", "-c", f"echo > '{fifo}'; sleep 3600")
-        settings = Settings(to=to, url=url, command=command, timeout=3600)
+        where: dict[str, Any] = {"url": url} if to == "loki" else {"command": command}
+        settings = Settings(to=to, timeout=3600, **where)
 
         def tell() -> None:
             """Say stop once it is at work."""

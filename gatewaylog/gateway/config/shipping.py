@@ -1,11 +1,13 @@
 """`[[ship]]`: where the log is delivered by shippers that the gateway runs."""
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, model_validator
 
 from gatewaylog.exceptions import ShipError
-from gatewaylog.gateway.config.values import CertificateFile, Seconds, Table, Text, readable
+from gatewaylog.gateway.config.values import CertificateFile, Seconds, Table, Text
+from gatewaylog.ship.options import secret_in
 from gatewaylog.ship.settings import Settings, destination_of
 
 
@@ -43,12 +45,15 @@ class ShipConfig(Table):
         return self
 
     def settings(self) -> Settings:
-        """Return what a shipper is told. Raises ValueError where a secret's file can't be read."""
+        """Return what a shipper is told. Raises ValueError where a secret's file can't be used."""
         given = self.model_dump(exclude={"state", "file", "password_file", "token_file"})
-        given["password"] = _secret(self.password_file) or self.password
-        given["token"] = _secret(self.token_file) or self.token
+        given["password"] = _secret(self.password_file, header=False) or self.password
+        given["token"] = _secret(self.token_file, header=True) or self.token
         return Settings(**given)
 
 
-def _secret(path: str) -> str:
-    return readable(path).decode("utf-8", "surrogateescape").strip() if path else ""
+def _secret(path: str, *, header: bool) -> str:
+    try:
+        return secret_in(Path(path), header=header) if path else ""
+    except ShipError as error:
+        raise ValueError(str(error)) from None
