@@ -15,11 +15,12 @@ import pytest
 from sqlalchemy import make_url
 
 from gatewaylog.audit.edfi import Installation
+from gatewaylog.audit.queries.hours import OTHER
 from gatewaylog.audit.queries.statements import Window
 from gatewaylog.audit.store.install import install
 from gatewaylog.audit.store.tables import ship_checkpoints
 from gatewaylog.cli import run as main
-from gatewaylog.cli.tokens.hours import OTHER, charted
+from gatewaylog.cli.tokens.hours import charted
 from tests.audit.edfi.conftest import connected
 from tests.audit.edfi.test_trigger import logs_in
 from tests.audit.queries.conftest import add

@@ -34,11 +34,12 @@ EDFI = Table(dialect="postgresql", name=edfi.TABLE, columns=COLUMNS[:_SEEDS])
 class Asking:
     """A database of token use, by its URL; each call opens a connection.
 
+    `timeout` is seconds that PostgreSQL may take for a statement; 0: for ever.
     `reading` and what is done in it raise TokenStoreError where the database can't be asked.
     """
 
-    def __init__(self, url: str) -> None:
-        self._engine = engine_at(url, reads=True)
+    def __init__(self, url: str, *, timeout: float = 0.0) -> None:
+        self._engine = engine_at(url, timeout=timeout, reads=True)
         self._shown = self._engine.url.render_as_string(hide_password=True)
 
     @contextmanager

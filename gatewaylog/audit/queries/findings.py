@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 import sqlalchemy as sa
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from gatewaylog.audit.rules import Finding
     from gatewaylog.audit.rules.rule import Rule
 
+HISTORY = timedelta(days=30)  # that rules are shown before what they tell of
+RECENT = timedelta(days=1)  # that they tell of where nothing else is said
 _AT_ONCE = 1000
 _KINDS: dict[str, Literal["issued", "refused", "revoked"]] = {
     "issued": "issued",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from gatewaylog.cli import logs, span
@@ -34,9 +34,6 @@ rule, severity, client, at, detail and rows, the MessageIDs."""
 
 THRESHOLD = 100
 _FOUND = ("rule", "severity", "client", "at", "detail", "rows")
-_HISTORY = timedelta(days=30)
-_DAY = timedelta(days=1)
-_FIRST = datetime.min.replace(tzinfo=UTC) + 2 * _HISTORY
 
 
 def configure(parser: Parser) -> None:
@@ -112,25 +109,26 @@ def _when(options: Namespace, usual: str) -> str:
 def _findings(
     connection: sa.Connection, options: Namespace, stack: ExitStack
 ) -> Iterator[asked.Row]:
-    from gatewaylog.audit.queries.findings import findings
+    from gatewaylog.audit.queries.findings import HISTORY, RECENT, findings
     from gatewaylog.audit.rules import Severity
     from gatewaylog.cli.watching import rules_of
 
     wanted = span.span_of(options)
     until = _moment(time.time() if wanted.latest is None else wanted.latest)
-    since = until - _DAY if wanted.earliest is None else _moment(wanted.earliest)
+    since = until - RECENT if wanted.earliest is None else _moment(wanted.earliest)
     rules = rules_of(options, logs.configured(options), stack)
-    history = since - _HISTORY
-    for finding in findings(connection, rules, since=since, until=until, history=history):
+    found = findings(connection, rules, since=since, until=until, history=since - HISTORY)
+    for finding in found:
         if finding.severity >= Severity[options.severity.upper()]:
             yield _row(finding)
 
 
 def _moment(seconds: float) -> datetime:
     """Return a moment of which the query has shown that there is one, and history before it."""
-    return max(
-        datetime.fromtimestamp(seconds, UTC), datetime.min.replace(tzinfo=UTC) + 2 * _HISTORY
-    )
+    from gatewaylog.audit.queries.findings import HISTORY
+
+    first = datetime.min.replace(tzinfo=UTC) + 2 * HISTORY
+    return max(datetime.fromtimestamp(seconds, UTC), first)
 
 
 def _row(finding: Finding) -> asked.Row:

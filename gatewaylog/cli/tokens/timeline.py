@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gatewaylog.audit.queries.hours import BY
 from gatewaylog.cli.output.choosing import refuse_parquet
 from gatewaylog.cli.tokens import asked, database
 
@@ -20,18 +21,12 @@ EXAMPLE = """\
 Without --since: the last 7 days. The chart has the ten series with most accesses, and
 OTHER; hours are UTC's, shown in local time."""
 
-_BY = {
-    "client": ("vendor_name", "application_name", "api_client_key"),
-    "application": ("vendor_name", "application_name"),
-    "vendor": ("vendor_name",),
-}
-
 
 def configure(parser: Parser) -> None:
     """Add the verb's arguments."""
     asked.configure(parser, charts=True)
     parser.add_argument(
-        "--by", choices=_BY, default="client", help="a series of the chart for each (client)"
+        "--by", choices=BY, default="client", help="a series of the chart for each (client)"
     )
 
 
@@ -60,5 +55,5 @@ def _draw(options: Namespace) -> None:
     asking = Asking(database.url_of(options))
     with asking.reading() as connection:
         found = asked.answer(connection, asking.table(connection), "timeline", options)
-        result = charted(found.rows, _BY[options.by], asked.window_of("timeline", options))
+        result = charted(found.rows, BY[options.by], asked.window_of("timeline", options))
     show(result, Screen.of_output(), apart=True)
