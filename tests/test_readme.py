@@ -75,7 +75,8 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("files")
 @pytest.mark.parametrize("block", blocks("toml"), ids=place)
 def test_a_configuration_can_be_used_as_it_stands(block: Block) -> None:
-    environ = dict.fromkeys(("PSEUDONYM_KEY", "INTROSPECTION_SECRET"), "odd-but-long-enough")
+    secrets = ("PSEUDONYM_KEY", "INTROSPECTION_SECRET", "PASSWORD")
+    environ = {**dict.fromkeys(secrets, "odd-but-long-enough"), "ALERTS": "https://h.example/a"}
     config = parse(tomllib.loads(block.text), file=place(block), environ=environ)
     assert config != Config()
 
