@@ -11,6 +11,7 @@ from gatewaylog.search import Result
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
+    from gatewaylog.audit.queries.hours import Series
     from gatewaylog.audit.queries.statements import Window
     from gatewaylog.cli.tokens.asked import Row
     from gatewaylog.search.values import Record
@@ -25,12 +26,14 @@ def charted(rows: Iterable[Row], by: Sequence[str], window: Window) -> Result:
         hourly.add(row)
     hours = _span(hourly.hours, window)
     found = hourly.series(hours)
-    records: list[Record] = [
-        {series.name: series.counts[at] for series in found} | {"_time": hour}
-        for at, hour in enumerate(hours)
-    ]
+    records = (_record(hour, at, found) for at, hour in enumerate(hours))
     columns = ("_time", *(series.name for series in found))
-    return Result(columns, iter(records), "timechart", "_time")
+    return Result(columns, records, "timechart", "_time")
+
+
+def _record(hour: int, at: int, found: Iterable[Series]) -> Record:
+    told: Record = {series.name: series.counts[at] for series in found}
+    return {**told, "_time": hour}
 
 
 def _span(hours: Collection[int], window: Window) -> Sequence[int]:
