@@ -9,13 +9,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import multiprocessing
-import signal
 import time
 from typing import TYPE_CHECKING
 
 from gatewaylog.analytics.parts import FilePart, gathered
 from gatewaylog.dashboard import answers
+from gatewaylog.dashboard.apart import Apart, sending
 from gatewaylog.exceptions import ReaderError
 from gatewaylog.reader import LONGEST, between, blocks_of, find, lines_of, shares_of
 from gatewaylog.reader.times import clean
@@ -24,7 +23,6 @@ from gatewaylog.search import QueryError, Together, compile_query, gathering_of,
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
     from multiprocessing.connection import Connection
-    from multiprocessing.process import BaseProcess
 
     from gatewaylog.analytics.parts import Given
     from gatewaylog.dashboard.logs import Logs
@@ -43,14 +41,11 @@ class WholeLog:
     def __init__(self, logs: Logs) -> None:
         self._logs = logs
         self._running = asyncio.Semaphore(1)
-        self._process: BaseProcess | None = None
-        self._ended = False
+        self._apart = Apart("searching")
 
     def end(self) -> None:
         """End the search that runs, and begin no other."""
-        self._ended = True
-        if self._process is not None:
-            self._process.kill()
+        self._apart.end()
 
     async def told(self, query: str) -> AsyncGenerator[dict[str, object], None]:
         """Yield how far the search is, `read` of 1; at last the answer, `refused` or `failed`.
@@ -60,57 +55,18 @@ class WholeLog:
         if self._running.locked():
             yield {"waiting": True}
         async with self._running:
-            if self._ended:
-                return
-            context = multiprocessing.get_context("spawn")
-            ours, theirs = context.Pipe(duplex=False)
-            asked = (self._logs, query, theirs)
-            process = context.Process(target=_run, args=asked, daemon=True, name="searching")
-            process.start()
-            self._process = process
-            theirs.close()
-            try:
-                async with contextlib.aclosing(_received(ours)) as received:
-                    async for told in received:
-                        yield told
-            finally:
-                self._process = None
-                process.kill()
-                process.join()
-                ours.close()
-
-
-async def _received(source: Connection) -> AsyncGenerator[dict[str, object], None]:
-    """Yield what the process sends, until its answer or its end."""
-    loop, ready = asyncio.get_running_loop(), asyncio.Event()
-    loop.add_reader(source.fileno(), ready.set)
-    try:
-        while True:
-            await ready.wait()
-            ready.clear()
-            if not source.poll():
-                continue  # it was set for what has been taken since
-            told = _told(source)
-            yield told
-            if "read" not in told:
-                return
-    finally:
-        loop.remove_reader(source.fileno())
-
-
-def _told(source: Connection) -> dict[str, object]:
-    try:
-        told: dict[str, object] = json.loads(source.recv_bytes())
-    except EOFError:
-        return {"failed": "the search ended without an answer"}
-    return told
+            async with contextlib.aclosing(self._apart.told(_run, self._logs, query)) as search:
+                async for told in search:
+                    yield told
+                    if "read" not in told:
+                        return
+            yield {"failed": "the search ended without an answer"}
 
 
 def _run(logs: Logs, query: str, output: Connection) -> None:
     """Search, and send what there is to say; what is wrong is the answer then."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other side is told, and ends this
-    with contextlib.suppress(BrokenPipeError):
-        output.send_bytes(json.dumps(answered(logs, query, output.send_bytes)).encode())
+    with sending(output) as send:
+        send(json.dumps(answered(logs, query, send)).encode())
 
 
 def answered(logs: Logs, query: str, send: Callable[[bytes], object]) -> dict[str, object]:
