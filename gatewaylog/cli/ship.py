@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 from gatewaylog.cli import logs
 from gatewaylog.cli.terminal import printable
 from gatewaylog.cli.verbs import WrongCall
+from gatewaylog.exceptions import ReaderError
 from gatewaylog.notices import notice
 from gatewaylog.reader.files import live_logs
+from gatewaylog.reader.sources import siblings
 from gatewaylog.ship.options import OPTIONS, secret_in
 from gatewaylog.ship.settings import DESTINATIONS, Settings
 
@@ -103,6 +105,11 @@ def run(options: Namespace) -> int:
         return _told(options.state, forget(options.state, [*map(Path, options.file[1:])]))
     if options.to is None:
         raise WrongCall(f"ship: --to is missing: one of {', '.join(DESTINATIONS)}")
+    paths = _paths(options)
+    if options.once and (missing := [path for path in paths if not _is_there(path)]):
+        for path in missing:
+            notice(f"{path}: no such file; nothing is shipped")
+        return 1
     from gatewaylog.ship.running import ship
     from gatewaylog.ship.shipper import FAREWELL
     from gatewaylog.ship.stopping import Stop, stop_by
@@ -111,7 +118,7 @@ def run(options: Namespace) -> int:
     stop_by([signal.SIGTERM, signal.SIGINT], stopped, FAREWELL)
     ship(
         _settings(options),
-        _paths(options),
+        paths,
         options.state,
         stopped,
         once=options.once,
@@ -132,11 +139,20 @@ def _paths(options: Namespace) -> list[Path]:
     named = options.file or [logs.configured(options).path or logs.USUAL[0]]
     if "-" in named:
         raise WrongCall("ship: follows files; a pipe can't be read again after a failure")
-    paths = [Path(path) for path in live_logs(named)]
+    paths: dict[Path, None] = {}
+    for name in named:
+        if not (found := live_logs([name])):
+            raise ReaderError(f"{name}: names no log that is written to")
+        paths |= dict.fromkeys(map(Path, found))
     for path in paths:
-        if not path.exists():
+        if not options.once and not path.exists():
             notice(f"{path}: is not there yet")
-    return paths
+    return list(paths)
+
+
+def _is_there(path: Path) -> bool:
+    """Tell whether there is a log, be it what was just rotated from it."""
+    return path.exists() or (path.parent.is_dir() and bool(siblings(path)))
 
 
 def _settings(options: Namespace) -> Settings:

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from gatewaylog.exceptions import ReaderError
+from gatewaylog.reader.names import name_of
 from gatewaylog.reader.sources import siblings
 from gatewaylog.ship.cursor import first_line
 
@@ -32,13 +33,25 @@ def is_still(path: Path, inode: int) -> bool:
         return False
 
 
+def log_of(path: Path) -> Path:
+    """Return the log that a file was rotated from by its name; itself where it is a log.
+
+    A name like `gateway-1` is that of a log, as long as there is no `gateway` beside it.
+    """
+    name = name_of(path.name)
+    log = path.with_name(name.family)
+    return log if name.packed or name.is_log or log.exists() else path
+
+
 class Folder:
     """Where a log's files are. `files` are those that the last `scan` found, oldest first, under
-    the digests of their first lines; of a file and its packed copy only the file.
+    the digests of their first lines; of a file and its packed copy only the file. With `is_alone`
+    it is that file by itself.
     """
 
-    def __init__(self, log: Path) -> None:
+    def __init__(self, log: Path, *, is_alone: bool = False) -> None:
         self.log = log
+        self.is_alone = is_alone
         self.files: dict[str, Found] = {}
         self._firsts: dict[_Seen, str | None] = {}
         self._scanned = 0  # when the folder had changed as it was last looked through
@@ -72,7 +85,8 @@ class Folder:
         seen: dict[_Seen, str | None] = {}
         folder = self.log.parent
         changed = folder.stat().st_mtime_ns if folder.is_dir() else 0
-        for path in siblings(self.log) if changed else ():
+        beside = [self.log] if self.is_alone else siblings(self.log) if changed else []
+        for path in beside:
             inode = None
             try:
                 status = path.stat()

@@ -6,6 +6,8 @@ import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from gatewaylog.exceptions import ShipError
+from gatewaylog.ship.folder import log_of
 from gatewaylog.ship.registering import register_at
 from gatewaylog.ship.settings import Settings, destination_of
 from gatewaylog.ship.shipper import Pace, Shipper
@@ -35,20 +37,38 @@ def ship(
 ) -> None:
     """Deliver `logs` with the state in `folder`, until `stopped`; with `once` to their end.
 
-    With `registers` the logs' rotation is told to keep what is not delivered yet. Raises ShipError
-    and ReaderError.
+    A log brings what was rotated from it; with `once` a rotated file is delivered alone. With
+    `registers` the logs' rotation is told to keep what is not delivered yet. Raises ShipError and
+    ReaderError.
     """
+    for log in logs:
+        if log.exists() and not log.is_file():
+            raise ShipError(f"{log}: is no file: a log is one, to be read again after a failure")
+    logs, alone = _parted(logs) if once else (logs, ())
     with contextlib.ExitStack() as closing:
         destination = closing.enter_context(contextlib.closing(destination_of(settings)))
         state = closing.enter_context(contextlib.closing(State(folder, settings.to)))
-        trail = closing.enter_context(contextlib.closing(_trail(logs, state.checkpoint, quiet)))
-        paths = tuple(str(log.absolute()) for log in logs)
-        if registers:
-            register_at(logs, folder, state.checkpoint.logs)
-        state.save(replace(state.checkpoint, logs=paths))
+        trail = closing.enter_context(
+            contextlib.closing(_trail(logs, alone, state.checkpoint, quiet))
+        )
+        if logs:
+            paths = tuple(str(log.absolute()) for log in logs)
+            if registers:
+                register_at(logs, folder, state.checkpoint.logs)
+            state.save(replace(state.checkpoint, logs=paths))
         Shipper(destination, trail, state, stopped, pace).run(once=once)
 
 
-def _trail(logs: Sequence[Path], checkpoint: Checkpoint, quiet: float) -> Trail:
+def _parted(files: Sequence[Path]) -> tuple[Sequence[Path], Sequence[Path]]:
+    """Return logs, and rotated files without those that these logs bring with them."""
+    logs = [file for file in files if log_of(file) == file]
+    known = {log.absolute() for log in logs}
+    others = [file for file in files if file not in logs]
+    return logs, [file for file in others if log_of(file).absolute() not in known]
+
+
+def _trail(
+    logs: Sequence[Path], alone: Sequence[Path], checkpoint: Checkpoint, quiet: float
+) -> Trail:
     shipped = checkpoint.delivered + checkpoint.dead
-    return Trail(logs, checkpoint.positions, number=shipped, quiet=quiet)
+    return Trail(logs, checkpoint.positions, alone=alone, number=shipped, quiet=quiet)

@@ -42,8 +42,9 @@ class Gap:
 class Trail:
     """The files of logs, read on from `positions`. Raises ReaderError for what can't be read.
 
-    `number` is how many lines were shipped before. `gaps` gathers what was found missing; who takes
-    them empties it.
+    Of `alone` each is read by itself, without the log that it was rotated from; what becomes of
+    other files is not told then. `number` is how many lines were shipped before. `gaps` gathers
+    what was found missing; who takes them empties it.
     """
 
     def __init__(
@@ -51,11 +52,13 @@ class Trail:
         logs: Iterable[Path],
         positions: Iterable[Position],
         *,
+        alone: Iterable[Path] = (),
         number: int = 0,
         quiet: float = QUIET,
     ) -> None:
         self.gaps: list[Gap] = []
         self._folders = [Folder(log) for log in logs]
+        self._folders += [Folder(log, is_alone=True) for log in alone]
         self._quiet = quiet
         self._tracks = {found.first: Track(position=found) for found in positions}
         self._number = number
@@ -142,6 +145,8 @@ class Trail:
     def _lost(self) -> list[Track]:
         if not any(folder.files for folder in self._folders):
             return []  # the folder may not be mounted
+        if any(folder.is_alone for folder in self._folders):
+            return []  # others were not looked for
         return [track for track in self._tracks.values() if not (track.path or track.cursor)]
 
     def _lose(self, track: Track, reason: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -71,7 +71,32 @@ def test_a_shipper_that_is_given_up_holds_no_rotation_back(tmp_path: Path) -> No
     assert (again.returncode, again.stdout) == (0, "no log's rotation waits for state\n")
 
 
+def test_a_file_that_is_not_there_is_an_error_with_once(tmp_path: Path) -> None:
+    to = ("--to", "command", "--command", "true", "--state", "s", "--once")
+    done = gatewaylog("ship", "api.lgo", *to, cwd=tmp_path)
+    told = "gatewaylog: api.lgo: no such file; nothing is shipped"
+    assert (done.returncode, said_once(done)) == (1, told)
+    assert not (tmp_path / "s").exists()
+    append(tmp_path / "api.log.1", range(3))  # it is rotated just now
+    assert gatewaylog("ship", "api.log", *to, cwd=tmp_path).returncode == 0
+    done = gatewaylog("ship", "*.log.*", *to, cwd=tmp_path)
+    told = "gatewaylog: *.log.*: names no log that is written to"
+    assert (done.returncode, said_once(done)) == (2, told)
+
+
+def test_a_rotated_file_is_shipped_alone_and_registers_nowhere(tmp_path: Path) -> None:
+    append(tmp_path / "api.log.1", range(3))
+    append(tmp_path / "api.log", range(3, 6))
+    to = ("--to", "command", "--command", "sh -c 'cat >> out'", "--state", "s", "--once")
+    assert gatewaylog("ship", "api.log.1", *to, cwd=tmp_path).returncode == 0
+    assert (tmp_path / "out").read_bytes() == (tmp_path / "api.log.1").read_bytes()
+    assert {path.name for path in tmp_path.iterdir()} == {"api.log", "api.log.1", "out", "s"}
+    status = gatewaylog("ship", "status", "--state", "s", cwd=tmp_path).stdout
+    assert "behind        0 events" in status
+
+
 def test_status_before_the_destination_said_yes(tmp_path: Path) -> None:
+    (tmp_path / "api.log").touch()
     to = ("--to", "command", "--command", "cat", "--state", "state", "--once")
     assert gatewaylog("ship", "api.log", *to, cwd=tmp_path).returncode == 0
     status = gatewaylog("ship", "status", "--state", "state", cwd=tmp_path)
@@ -107,9 +132,8 @@ def test_status_for_programs(tmp_path: Path) -> None:
 
 def test_a_log_that_is_not_there_yet_is_told_and_waited_for(tmp_path: Path) -> None:
     to = ("ship", "api.log", "--to", "command", "--command", "sh -c 'cat >> out'", "--state", "s")
-    done = gatewaylog(*to, "--once", cwd=tmp_path)
-    assert (done.returncode, said_once(done)) == (0, "gatewaylog: api.log: is not there yet")
     with started(*to, cwd=tmp_path) as running:
+        running.reads(r"gatewaylog: api\.log: is not there yet")
         wait_for((tmp_path / "s" / "checkpoint.json").exists)
         append(tmp_path / "api.log", range(3))
         wait_for((tmp_path / "out").exists)
@@ -175,15 +199,15 @@ def test_secrets_come_from_the_environment_or_a_file(tmp_path: Path) -> None:
 def test_secrets_of_the_environment_may_be_anothers(tmp_path: Path) -> None:
     store = LokiStore()
     append(tmp_path / "api.log", range(2))
-    others = {"GATEWAYLOG_SHIP_TOKEN": "t", "GATEWAYLOG_SHIP_PASSWORD": "p"}
+    others: dict[str, Any] = {"GATEWAYLOG_SHIP_TOKEN": "t", "GATEWAYLOG_SHIP_PASSWORD": "p"}
     with listening(store.take) as loki:
         to = ("ship", "api.log", "--to", "loki", "--url", loki.url, "--once", "--state")
         assert gatewaylog(*to, "a", cwd=tmp_path, **others).returncode == 0
         assert gatewaylog(*to, "b", "--user", "me", cwd=tmp_path, **others).returncode == 0
     sent = [request.headers["authorization"] for request in loki.requests]
     assert sent == ["Bearer t", "Basic bWU6cA=="]
-    to = ("ship", "api.log", "--to", "command", "--command", "wc -l", "--state", "c", "--once")
-    assert gatewaylog(*to, cwd=tmp_path, **others).returncode == 0
+    program = ("--to", "command", "--command", "wc -l", "--state", "c", "--once")
+    assert gatewaylog("ship", "api.log", *program, cwd=tmp_path, **others).returncode == 0
 
 
 def test_a_user_without_a_password_is_told(tmp_path: Path) -> None:
