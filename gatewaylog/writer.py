@@ -193,8 +193,8 @@ class Writer(Owner):
         with self._alone():
             if self._loss.count:
                 self._tell(self._loss)
-            self._loss.over()
             self.sink.close()
+            self._loss.over()
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

@@ -213,8 +213,10 @@ class Process:
 
 
 @contextlib.asynccontextmanager
-async def launched(folder: Path, text: str) -> AsyncIterator[Process]:
-    """Run a gateway as `gatewaylog serve` does, and kill what is left of it at the end."""
+async def launched(folder: Path, text: str, *, output: int | None = None) -> AsyncIterator[Process]:
+    """Run a gateway as `gatewaylog serve` does, and kill what is left of it at the end; its
+    standard output is `output`, or ours.
+    """
     config = folder / "gateway.toml"
     config.write_text(text)
     path = Path(tomllib.loads(text)["log"]["path"])
@@ -222,6 +224,7 @@ async def launched(folder: Path, text: str) -> AsyncIterator[Process]:
         sys.executable,
         str(LAUNCHER),
         str(config),
+        stdout=output,
         stderr=asyncio.subprocess.PIPE,
         start_new_session=True,
     )

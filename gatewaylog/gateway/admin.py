@@ -88,11 +88,14 @@ class Board:
         fresh.replace(self._folder / f"{pid}{_JSON}")
 
     def read(self) -> list[Snapshot]:
-        """Return every worker's newest snapshot; `alive` tells whether it still runs."""
-        return [
-            json.loads(path.read_text("utf-8")) | {"alive": _runs(int(path.stem))}
+        """Return every worker's newest snapshot; `alive` tells whether it still runs. The parent's
+        says so itself.
+        """
+        pinned = {
+            int(path.stem): json.loads(path.read_text("utf-8"))
             for path in sorted(self._folder.glob(f"*{_JSON}"))
-        ]
+        }
+        return [one | {"alive": one.get("alive", _runs(pid))} for pid, one in pinned.items()]
 
 
 def _runs(pid: int) -> bool:

@@ -17,10 +17,12 @@ from gatewaylog.exceptions import GatewaylogError
 from gatewaylog.gateway import records, speaking
 from gatewaylog.gateway.admin import Board, serve_board
 from gatewaylog.gateway.listening import listeners, told
+from gatewaylog.gateway.metrics import Metrics
 from gatewaylog.gateway.server import GatewayServer, say
 from gatewaylog.gateway.serving import Serving, access_log
 from gatewaylog.gateway.shipping import Shippers, orders_of
 from gatewaylog.gateway.signals import TAKEN, hold, release
+from gatewaylog.gateway.standard_output import StandardOutput
 from gatewaylog.gateway.upstream.httptools_engine import HttptoolsEngine
 
 if TYPE_CHECKING:
@@ -154,6 +156,7 @@ class Parent:
         self._pid = os.getpid()
         self._workers: set[int] = set()
         self._stopping = False
+        self._output = StandardOutput()
         self._waker, self._wake = os.pipe()
         os.set_blocking(self._wake, False)
 
@@ -164,20 +167,46 @@ class Parent:
             signal.signal(number, _noted)
         release()
         for _ in range(self._config.server.workers):
-            self._workers.add(self._forked(self._work))
+            self._workers.add(self._started())
         if self._admin is not None:
             self._admin_worker = self._forked(self._serve_admin)
         while self._workers:
-            select.select([self._waker], [], [], _PAUSE)
+            self._wait(_PAUSE, self._waker)
+            self._pin()
             for received in _pending(self._waker):
                 self._take(received)
             self._replace_dead()
             if self._shippers is not None and not self._stopping:
                 self._shippers.look()
+        self._output.finish()
         if self._admin_worker:
             os.kill(self._admin_worker, signal.SIGKILL)
             os.waitpid(self._admin_worker, 0)
         return 0
+
+    def _wait(self, seconds: float, *wakers: int) -> None:
+        """Wait until one of `wakers` can be read, at most so long; pass on what workers write."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            watched = [*wakers, *self._output.readers]
+            ready, _, _ = select.select(watched, self._output.writers, [], left)
+            self._output.pass_on(ready)
+            if not set(wakers).isdisjoint(ready):
+                return
+
+    def _pin(self) -> None:
+        """Have the metrics count the lines that workers were killed in."""
+        if self._board is not None and self._output.lost:
+            counted = Metrics().snapshot(lost=self._output.lost, suspended=())
+            self._board.pin(counted | {"ready": False, "alive": False})  # no worker
+
+    def _started(self) -> int:
+        """Start a worker; return its process id."""
+        pipe = self._output.pipe()
+        try:
+            return self._forked(lambda: self._work(pipe))
+        finally:
+            os.close(pipe)
 
     def _forked(self, task: Callable[[], None]) -> int:
         """Run `task` in a child process; return its id."""
@@ -206,7 +235,8 @@ class Parent:
         os.close(self._waker)
         os.close(self._wake)
 
-    def _work(self) -> None:
+    def _work(self, pipe: int) -> None:
+        self._output.stand_for(pipe)
         if self._admin is not None:
             self._admin.close()
         work(self._config, self._load, self._sockets, board=self._board, parent=self._pid)
@@ -215,6 +245,7 @@ class Parent:
         for number in TAKEN:
             signal.signal(number, signal.SIG_IGN)  # it stays until the last worker has ended
         self._close_listeners()
+        self._output.leave()
         if self._admin is not None and self._board is not None:
             serve_board(self._admin, self._board, self._pid)
 
@@ -251,7 +282,7 @@ class Parent:
             if self._has_ended(pid):
                 self._workers.discard(pid)
                 if not self._stopping:
-                    self._workers.add(self._forked(self._work))
+                    self._workers.add(self._started())
         if self._admin_worker and self._has_ended(self._admin_worker):
             self._admin_worker = 0 if self._stopping else self._forked(self._serve_admin)
 
@@ -261,7 +292,7 @@ class Parent:
         if ended and not self._stopping:
             code = os.waitstatus_to_exitcode(status)
             say(f"worker {pid} ended with status {code}; starting another", "ERROR")
-            time.sleep(_PAUSE)
+            self._wait(_PAUSE)
         return bool(ended)
 
 

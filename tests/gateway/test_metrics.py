@@ -92,6 +92,8 @@ def test_what_is_pinned_to_the_board_tells_whether_its_process_runs(tmp_path: Pa
     assert sorted(board.read(), key=str) == sorted(
         [{"ready": False, "alive": True}, {"ready": True, "alive": False}], key=str
     )
+    board.pin({"ready": False, "alive": False})  # by the parent, which is no worker
+    assert not any(one["alive"] for one in board.read())
 
 
 def test_a_loss_is_counted_by_what_was_lost_alone() -> None:
