@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 FAREWELL = 5.0  # seconds
 _MINUTE = 60.0
+_REASONS = 10  # of one failure are told: they may hold a time or a number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +84,7 @@ class Shipper:
         self._told = float("-inf")
         self._failures = 0
         self._failing_since = 0.0
+        self._reasons: set[str] = set()  # that were told since lines were taken last
         self._end = float("inf")  # of the time that is left once we are told to stop
 
     def run(self, *, once: bool) -> None:
@@ -230,6 +232,7 @@ class Shipper:
                 if self._failures:
                     notice(f"{self._state.checkpoint.to}: takes lines again")
                 self._failures = 0
+                self._reasons.clear()
                 return refused
 
     def _attempt(self, prepared: Any) -> Sequence[tuple[int, str]]:
@@ -244,9 +247,9 @@ class Shipper:
         to, now = self._state.checkpoint.to, time.monotonic()
         if self._failures == 0:
             self._failing_since = now
-            notice(f"{to}: {error}; trying again, nothing is lost")
         elif once and now - self._failing_since > self._pace.patience:
             raise ShipError(f"{to}: {error}; given up, the next run goes on from here")
+        self._tell_failure(str(error))
         pause = min(self._pace.most, self._pace.first * 2 ** min(self._failures, 20))
         pause *= random.uniform(0.5, 1)  # noqa: S311 - no secret
         if error.after is not None:
@@ -257,6 +260,13 @@ class Shipper:
             if self._stopped.wait(min(left, self._pace.watch)):
                 raise _Stopped
             self._watch()
+
+    def _tell_failure(self, reason: str) -> None:
+        """Tell why the destination takes nothing: each reason once until it takes lines again."""
+        if reason not in self._reasons and len(self._reasons) < _REASONS:
+            self._reasons.add(reason)
+            to = self._state.checkpoint.to
+            notice(f"{to}: {reason}; trying again, nothing is lost")
 
     def _watch(self) -> None:
         """Take note of files that come meanwhile: gone before they are read, they are gaps."""

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from gatewaylog.exceptions import ShipError
 from gatewaylog.ship.destination import Limits, Refused, TryAgain
-from gatewaylog.ship.tls import trusted
+from gatewaylog.ship.tls import trusted, why
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -141,7 +141,7 @@ class Stream:
             act(self._connected())
         except OSError as error:  # ssl.SSLError and time-outs too
             self.close()
-            raise TryAgain(f"{self._where.host}: {error.strerror or error}") from None
+            raise TryAgain(f"{self._where.host}: {why(error)}") from None
 
     def _connected(self) -> socket.socket:
         """Return the connection; a new one begins with what may not have come over the last."""

@@ -14,7 +14,7 @@ import httpx
 
 from gatewaylog.exceptions import ShipError
 from gatewaylog.ship.destination import Refused, TryAgain
-from gatewaylog.ship.tls import trusted
+from gatewaylog.ship.tls import trusted, why
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -96,7 +96,7 @@ class Web:
             ) as response:
                 body = self._body(response, end)
         except httpx.TransportError as error:
-            raise TryAgain(f"no answer: {str(error) or type(error).__name__}") from None
+            raise TryAgain(f"no answer from {self._base}: {why(error)}") from None
         fields = response.headers
         return Answer(
             response.status_code,

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Iterator
 
 Reply = tuple[int, dict[str, str], bytes]
@@ -70,17 +71,22 @@ class Counterpart:
     requests: list[Request] = field(default_factory=list)
     port: int = 0
     met: int = 0
+    secured: ssl.SSLContext | None = None
     _server: _Server | None = None
     _turn: Any = field(default_factory=threading.Lock)
 
     @property
     def url(self) -> str:
+        if self.secured is not None:
+            return f"https://localhost:{self.port}"
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
         """Listen, where it listened before if it did."""
         self._server = _Server(("127.0.0.1", self.port), _handler(self))
         self.port = self._server.server_port
+        if self.secured is not None:
+            self._server.socket = self.secured.wrap_socket(self._server.socket, server_side=True)
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
     def stop(self) -> None:
@@ -180,8 +186,10 @@ def _misbehave(handler: BaseHTTPRequestHandler, kind: str, trouble: Trouble) -> 
 
 
 @contextlib.contextmanager
-def listening(take: Callable[[Request], Reply]) -> Iterator[Counterpart]:
-    counterpart = Counterpart(take)
+def listening(
+    take: Callable[[Request], Reply], secured: ssl.SSLContext | None = None
+) -> Iterator[Counterpart]:
+    counterpart = Counterpart(take, secured=secured)
     counterpart.start()
     try:
         yield counterpart
