@@ -166,7 +166,7 @@ class AccessLog:
         # Begun and not ended. Some servers end with calls that they never finish nor cancel.
         self.unfinished: set[Exchange] = set()
         renew_after_fork(self._forked)
-        at_exit(self._leave)
+        at_exit(self.leave)
         self._housekeeper = keeping.housekeeper(self, self.sink, self._sealing)
 
     def _forked(self) -> None:
@@ -174,9 +174,14 @@ class AccessLog:
             exchange.ended = True  # in this process: to end it is the parent's affair
         self.unfinished = set()
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
+        """Leave the log whole, as the program may end next: with the ends of exchanges that nobody
+        has ended, what was lost told, and a last digest. It goes on taking events.
+        """
         for exchange in tuple(self.unfinished):
             exchange.end(exchange.broke or "shutdown")
+        if not self.closed:
+            self._writer.look()
         if self._sealing is not None:
             self._sealing.sign()
 
@@ -193,6 +198,13 @@ class AccessLog:
     def lost(self) -> int:
         """Events that this process could not write so far."""
         return self._writer.lost
+
+    @property
+    def is_refusing(self) -> bool:
+        """Whether a call would be refused now, as far as is known."""
+        if self.on_full != "refuse":
+            return False
+        return self._writer.is_losing or (self.disk is not None and self.disk.is_failing)
 
     @property
     def place(self) -> tuple[str, int]:

@@ -101,6 +101,11 @@ class Writer(Owner):
         return self._loss.total
 
     @property
+    def is_losing(self) -> bool:
+        """Whether the last event could not be written, nor since then that it was lost."""
+        return self._loss.count > 0
+
+    @property
     def place(self) -> tuple[str, int]:
         """The writer's name, and the number of its last event, lost ones counted; 0: none yet."""
         return self._id, self._seq

@@ -29,7 +29,7 @@ class Admin:
     """An ASGI application for those who run the gateway, on an address of its own.
 
     `workers` returns the snapshots of all workers, ended ones among them. A worker is ready from
-    the moment it listens until it is told to stop.
+    the moment it listens until it is told to stop, but while it refuses calls for its log.
     """
 
     def __init__(self, workers: Callable[[], list[Snapshot]]) -> None:

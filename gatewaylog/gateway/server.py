@@ -142,7 +142,7 @@ class GatewayServer(uvicorn.Server):
 
     @property
     def _is_ready(self) -> bool:
-        return self.started and not self.should_exit
+        return self.started and not self.should_exit and not self._serving.log.is_refusing
 
     def _reload(self) -> None:
         before = self._serving.config.server

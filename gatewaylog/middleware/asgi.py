@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 EXCHANGE = "gatewaylog.exchange"  # the exchange's key in the scope
 _ORIGIN = re.compile(rb"\A[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
 _PATH_SAFE = "/:@!$&'()*+,;="  # RFC 3986 §3.3
+_SHUT_DOWN = frozenset({"lifespan.shutdown.complete", "lifespan.shutdown.failed"})
 TARGET = "gatewaylog.target"  # the request target's raw bytes, where a server tells them
 
 
@@ -75,12 +76,15 @@ class AccessLogMiddleware:
         self.log = self._opening.log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection; what is neither HTTP nor WebSocket passes untouched."""
+        """Serve one connection; what is neither HTTP nor WebSocket passes as it is."""
         kind = scope["type"]
         if kind == "http":
             watch: Watch | WebSocketWatch = Watch(self._open(scope), receive, send)
         elif kind == "websocket":
             watch = WebSocketWatch(self._open(scope), receive, send)
+        elif kind == "lifespan":
+            await self._live(scope, receive, send)
+            return
         else:
             await self.app(scope, receive, send)
             return
@@ -100,6 +104,21 @@ class AccessLogMiddleware:
             running.set(outer)
             if not exchange.ended:
                 exchange.end(exchange.broke or watch.outcome())
+
+    async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the application's life through, and leave the log whole where that ends: some
+        servers end by a signal then (uvicorn), so that Python's own end of a process never comes.
+        """
+
+        async def watched(message: Message) -> None:
+            if message["type"] in _SHUT_DOWN:
+                self.log.leave()
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watched)
+        finally:
+            self.log.leave()
 
     def record(
         self, scope: Scope, outcome: Outcome, failure_of: Callable[[Exchange], Failure]

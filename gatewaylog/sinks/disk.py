@@ -31,6 +31,11 @@ class Disk:
         self._stopped = False
         self._thread: threading.Thread | None = None
 
+    @property
+    def is_failing(self) -> bool:
+        """Whether the last try to bring the file to the disk failed."""
+        return bool(self._failed)
+
     def ask(self, done: Done) -> None:
         """Have all that is written by now on the disk, then call `done` in the other thread: with
         None, or with why it can't be.

@@ -76,6 +76,25 @@ async def test_drop_serves_on_and_counts_what_it_could_not_write(small: Path) ->
     assert missing == lost(gateway)
 
 
+@pytest.mark.parametrize("on_full", ["drop", "refuse"])
+async def test_a_gateway_that_refuses_calls_is_not_ready(small: Path, on_full: str) -> None:
+    server, log = 'admin = "127.0.0.1:0"', f'on_full = "{on_full}"'
+    async with in_front_of(small, answers(OK), server=server, log=log) as (gateway, _):
+
+        def ready() -> object:
+            return gateway.server._snapshots()[0]["ready"]
+
+        filling = await filled(gateway, small)
+        assert ready()
+        for _ in range(20):
+            await gateway.ask(request())
+        assert lost(gateway)
+        assert ready() == (on_full == "drop")
+        filling.unlink()
+        await until(ready)
+        assert (await gateway.ask(request())).status == 200
+
+
 async def test_refuse_answers_503_and_asks_no_backend(small: Path) -> None:
     async with in_front_of(small, answers(OK), log='on_full = "refuse"') as (gateway, backend):
         filling = await filled(gateway, small)

@@ -311,18 +311,55 @@ async def test_an_application_that_leaves_its_answer_unfinished(
     assert (served.complete.status_code, served.complete.outcome) == (200, "upstream_abort")
 
 
-async def test_a_lifespan_is_not_touched() -> None:
+async def test_what_is_no_connection_is_not_touched() -> None:
     given: list[object] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         given.extend([scope, receive, send, running.get()])
 
     served = Served(app)
-    scope, receive, send = {"type": "lifespan"}, object(), object()
+    scope, receive, send = {"type": "other"}, object(), object()
     await served.middleware(scope, receive, send)  # type: ignore[arg-type]  # never called
     assert [id(one) for one in given] == [id(one) for one in (scope, receive, send, None)]
-    assert scope == {"type": "lifespan"}
+    assert scope == {"type": "other"}
     assert served.events == []
+
+
+@pytest.mark.parametrize("last", ["lifespan.shutdown.complete", "lifespan.shutdown.failed", ""])
+async def test_a_lifespan_passes_as_it_is_and_its_end_is_the_logs(
+    last: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    messages = [{"type": "lifespan.startup.complete"}, *([{"type": last}] if last else [])]
+    sent: list[object] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        assert await receive() == {"type": "lifespan.startup"}
+        for message in messages:
+            await send(message)
+
+    async def receive() -> Message:
+        return {"type": "lifespan.startup"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    served = Served(app)
+    monkeypatch.setattr(served.middleware.log, "leave", lambda: sent.append("left"))
+    scope = {"type": "lifespan"}
+    await served.middleware(scope, receive, send)
+    assert scope == {"type": "lifespan"}
+    assert [one for one in sent if one != "left"] == messages
+    assert sent[1] == "left"  # before the server hears of it, which may end the process
+    assert served.events == []
+
+
+async def test_an_exception_of_a_lifespan_is_the_servers() -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        raise RuntimeError("no lifespan here")
+
+    served = Served(app)
+    with pytest.raises(RuntimeError, match="no lifespan here"):
+        await served.middleware({"type": "lifespan"}, object(), object())  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -260,7 +260,7 @@ def test_an_end_without_close_is_signed_too(path: Path) -> None:
     if child == 0:
         log = sealed(path)
         write(log, 1)
-        log._leave()
+        log.leave()
         os._exit(0)
     assert os.waitpid(child, 0)[1] == 0
     assert digests(path)[-1].lines == 1

@@ -75,6 +75,26 @@ def test_why_a_file_can_not_be_synced_is_told(
     assert sink.sync() == "Input/output error"
 
 
+@pytest.mark.parametrize("on_full", ["drop", "refuse"])
+def test_a_log_that_can_not_be_brought_to_the_disk_refuses_where_it_shall(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, on_full: str
+) -> None:
+    def broken(fd: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    log = AccessLog(tmp_path / "api.log", durability="disk", on_full=on_full)
+    assert log.disk is not None
+    log.disk.wait()
+    assert not log.is_refusing
+    monkeypatch.setattr(os, "fsync", broken)
+    log.disk.wait()
+    assert log.is_refusing == (on_full == "refuse")
+    monkeypatch.undo()
+    log.disk.wait()
+    assert not log.is_refusing
+    log.close()
+
+
 def test_who_asks_after_the_end_is_answered_at_once(tmp_path: Path) -> None:
     disk = Disk(FileSink(tmp_path / "api.log"))
     disk.stop()
