@@ -27,14 +27,21 @@ def digest(line: bytes) -> str:
 def first_line(path: Path) -> str | None:
     """Return the digest of a file's first whole line; None where it has none yet.
 
-    Of a line over LONGEST bytes its begin stands for all. Raises ReaderError and OSError.
+    Empty lines before it go with it: by themselves they are alike in all files. Of a line over
+    LONGEST bytes its begin stands for all. Raises ReaderError and OSError.
     """
     head = b""
     for piece in Source(str(path)).pieces():
         head += piece
-        if (end := head.find(b"\n") + 1) or len(head) > LONGEST:
+        if (end := _end_of_first(head)) or len(head) > LONGEST:
             return digest(head[: min(end or LONGEST, LONGEST)])
     return None
+
+
+def _end_of_first(head: bytes) -> int:
+    """Return where the first line that is not empty ends; 0 where it is not whole."""
+    empty = len(head) - len(head.lstrip(b"\r\n"))
+    return head.find(b"\n", empty) + 1
 
 
 class Cursor(Numbered):
@@ -88,7 +95,7 @@ class Cursor(Numbered):
     def first(self) -> str | None:
         """Return the digest of the first whole line, as `first_line` does."""
         size = _LOOK
-        while (end := (head := self.at(0, size)).find(b"\n") + 1) == 0 and len(head) == size:
+        while (end := _end_of_first(head := self.at(0, size))) == 0 and len(head) == size:
             if size >= LONGEST:
                 return digest(head[:LONGEST])
             size *= 2

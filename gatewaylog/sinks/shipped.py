@@ -39,10 +39,10 @@ class Unpassed(NamedTuple):
 def unpassed(file: Path, shippers: Iterable[Path]) -> list[Unpassed]:
     """Return the shippers, by their state folders, that have not delivered all of a file."""
     try:
-        first = next(lines_of(file), None)
+        first = _first_of(file)
     except OSError:  # broken: nobody can ship it
         return []
-    if first is None:
+    if not first:
         return []
     known = hashlib.sha256(first).hexdigest()
     found = []
@@ -51,6 +51,16 @@ def unpassed(file: Path, shippers: Iterable[Path]) -> list[Unpassed]:
         if offset is not None and not _is_whole(file, offset):
             found.append(Unpassed(state, offset))
     return found
+
+
+def _first_of(file: Path) -> bytes:
+    """Return the line that a file is known by, with empty ones before it; nothing without one."""
+    head = b""
+    for line in lines_of(file):
+        head += line
+        if line.strip(b"\r\n"):
+            return head
+    return b""
 
 
 def _offset(state: Path, first: str) -> int | None:

@@ -13,8 +13,9 @@ from gatewaylog.exceptions import ShipError
 from gatewaylog.ship.running import ship
 from gatewaylog.ship.settings import Settings
 from gatewaylog.ship.stopping import Stop
+from gatewaylog.sinks.shipped import unpassed
 from tests.ship.counterparts import Reply, Request, listening
-from tests.ship.logs import QUICK, append, lines, once
+from tests.ship.logs import QUICK, append, line, lines, once, rotate
 from tests.ship.shipping import shipping
 from tests.waiting import wait_for
 
@@ -139,3 +140,19 @@ def test_empty_lines_tell_nothing_and_stop_nothing(
         append(log, [3])
         once(log, state, to="loki", url=loki.url)
     assert store.lines == lines([1, 2, 3])
+
+
+def test_files_that_begin_with_an_empty_line_are_told_apart(
+    log: Path, state: Path, store: LokiStore
+) -> None:
+    """By it alone they were one file, and the lines of the others were lost."""
+    with listening(store.take) as loki:
+        for number in range(3):
+            log.write_bytes(b"\n" + line(number))
+            rotate(log)
+        log.write_bytes(b"\n")
+        once(log, state, to="loki", url=loki.url)
+        append(log, [3])
+        once(log, state, to="loki", url=loki.url)
+    assert store.lines == lines(range(4))
+    assert unpassed(log.with_name("api.log.2"), [state]) == []  # so that it may be deleted
