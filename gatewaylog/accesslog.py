@@ -183,7 +183,7 @@ class AccessLog:
         if not self.closed:
             self._writer.look()
         if self._sealing is not None:
-            self._sealing.sign()
+            self._sealing.leave()
 
     @property
     def sink(self) -> Sink:

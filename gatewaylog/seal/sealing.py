@@ -198,13 +198,17 @@ class Sealing:
                 self._finished.pop(digest.name, None)
         self._known = ledger.size
 
-    def close(self) -> None:
-        """Write the digests of an orderly stop, and let go of the file. Never raises."""
+    def leave(self) -> None:
+        """Write the digests of an orderly stop. Never raises."""
         try:
             finish(self.path, self)
         except OSError as error:
             self._tell(error)
         self.sign()
+
+    def close(self) -> None:
+        """Do that, and let go of the file. Never raises."""
+        self.leave()
         with self._lock:
             if self._live is not None:
                 self._live.close()

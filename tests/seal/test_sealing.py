@@ -266,6 +266,25 @@ def test_an_end_without_close_is_signed_too(path: Path) -> None:
     assert digests(path)[-1].lines == 1
 
 
+def test_what_was_rotated_before_an_end_without_close_is_signed(path: Path) -> None:
+    keys()
+    child = os.fork()
+    if child == 0:
+        log = sealed(path, digest_every="1h")
+        write(log, 2)
+        rotate(path)
+        log.reopen()
+        write(log, 1)
+        log.leave()
+        write(log, 1)  # it still takes events
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    signed = digests(path)
+    assert [one.lines for one in signed if one.final] == [2]
+    assert (signed[-1].name, signed[-1].lines) == (path.name, 1)
+    assert len(path.read_bytes().splitlines()) == 2
+
+
 @pytest.mark.parametrize("at", ["soon", "2999-01-01T00:00:00.000Z", "2026-11-21T00:00:00"])
 def test_a_forged_time_puts_no_digest_off(path: Path, at: str) -> None:
     log = sealed(path, digest_every="1h")
