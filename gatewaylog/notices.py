@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import select
 import sys
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TextIO
 
     Level = Literal["INFO", "WARNING", "ERROR"]
 
@@ -18,11 +20,29 @@ def notice(text: str, level: Level = "WARNING") -> None:
     if _outlets:
         _outlets[-1](text, level)
         return
+    put(sys.stderr, f"gatewaylog: {text}")
+
+
+def put(stream: TextIO | None, line: str) -> None:
+    """Write a line to a stream, if it is there, open, and somebody reads it: who does not must not
+    hold up a call. Never raises.
+    """
     try:
-        sys.stderr.write(f"gatewaylog: {text}\n")
-        sys.stderr.flush()
+        if stream is not None and _has_room(stream):
+            stream.write(f"{line}\n")
+            stream.flush()
     except (OSError, ValueError, AttributeError):
-        return  # standard error is closed, full, or not there
+        return
+
+
+def _has_room(stream: TextIO) -> bool:
+    try:
+        number = stream.fileno()
+    except (OSError, AttributeError):
+        return True  # in memory
+    poll = select.poll()
+    poll.register(number, select.POLLOUT)
+    return bool(poll.poll(0))
 
 
 def tell_by(outlet: Callable[[str, Level], None] | None) -> None:

@@ -13,10 +13,10 @@ import sys
 import time
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from gatewaylog.exchange import running
-from gatewaylog.notices import tell_by
+from gatewaylog.notices import put, tell_by
 from gatewaylog.sinks import FileSink
 from gatewaylog.sinks.housekeeping import Housekeeper
 from gatewaylog.sinks.retention import Retention
@@ -123,7 +123,7 @@ class _Console(logging.Handler):
     """Writes to standard error, whatever that is just then."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        _put(sys.stderr, self.format(record))
+        put(sys.stderr, self.format(record))
 
 
 class _File(logging.Handler):
@@ -137,7 +137,7 @@ class _File(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         reason = self._sink.write(self.format(record).encode("utf-8", "backslashreplace") + b"\n")
         if reason and reason != self._failed:
-            _put(sys.stderr, f"gatewaylog: can't write {self._sink.name}: {reason}")
+            put(sys.stderr, f"gatewaylog: can't write {self._sink.name}: {reason}")
         self._failed = reason or ""
 
     def look(self) -> None:
@@ -151,15 +151,6 @@ class _File(logging.Handler):
         """Close the file."""
         super().close()
         self._sink.close()
-
-
-def _put(stream: TextIO | None, text: str) -> None:
-    try:
-        if stream is not None:
-            stream.write(f"{text}\n")
-            stream.flush()
-    except (OSError, ValueError):
-        return  # standard error is closed or full: nobody can be told
 
 
 class SystemLog:

@@ -228,9 +228,9 @@ class FileSink:
             self._gone = reason
             return
         self.owner.kept()
-        if not self._astray:
+        was_astray, self._astray = self._astray, True
+        if not was_astray:
             notice(f"{self.path}: {reason}; lines go on into the file that had this name")
-        self._astray = True
 
     def reopen(self) -> None:
         """Open the path again, as after a rename by logrotate. Raises LogError as the constructor.
