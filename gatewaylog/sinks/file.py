@@ -125,7 +125,9 @@ class FileSink:
             end = os.lseek(self._fd, 0, os.SEEK_CUR)
             begin = end - written
             # What is not behind our own last line is behind another's: does that one end?
-            is_whole = begin == self._end or (begin and os.pread(self._fd, 1, begin - 1) == b"\n")
+            is_whole = begin == self._end or (
+                begin > 0 and os.pread(self._fd, 1, begin - 1) == b"\n"
+            )
         except OSError as error:
             return _reason(error)
         if is_whole and written == len(line):

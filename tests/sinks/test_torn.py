@@ -185,3 +185,17 @@ def test_threads_that_share_a_sink_write_each_line_once(tmp_path: Path) -> None:
     assert sorted(path.read_text().splitlines()) == sorted(
         f"{name} {number}" for name in range(4) for number in range(each)
     )
+
+
+@pytest.mark.parametrize("told", [0, 3])
+def test_a_place_that_another_thread_has_moved_is_no_reason_to_lose_or_double_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: int
+) -> None:
+    path = tmp_path / "log"
+    sink = FileSink(path)
+    sink.write(b"first\n")
+    monkeypatch.setattr(os, "lseek", lambda *_: told)
+    assert sink.write(b"second\n") is None
+    monkeypatch.undo()
+    assert sink.write(b"third\n") is None
+    assert path.read_bytes() == b"first\nsecond\nthird\n"
