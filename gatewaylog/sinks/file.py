@@ -122,14 +122,17 @@ class FileSink:
             return self._gone or self._mend(line)
         try:
             written = os.write(self._fd, line)
+        except OSError as error:
+            return _reason(error)
+        try:
             end = os.lseek(self._fd, 0, os.SEEK_CUR)
             begin = end - written
             # What is not behind our own last line is behind another's: does that one end?
             is_whole = begin == self._end or (
                 begin > 0 and os.pread(self._fd, 1, begin - 1) == b"\n"
             )
-        except OSError as error:
-            return _reason(error)
+        except OSError:  # a disk that can't be read: the line is written, that is all we know
+            is_whole, end = True, -1
         if is_whole and written == len(line):
             self._end = end
             return None

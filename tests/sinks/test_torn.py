@@ -199,3 +199,18 @@ def test_a_place_that_another_thread_has_moved_is_no_reason_to_lose_or_double_a_
     monkeypatch.undo()
     assert sink.write(b"third\n") is None
     assert path.read_bytes() == b"first\nsecond\nthird\n"
+
+
+def test_a_line_is_written_though_what_is_before_it_can_not_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: int) -> bytes:
+        raise OSError(5, "Input/output error")
+
+    path = tmp_path / "log"
+    sink = FileSink(path)
+    append(path, b"another's\n")
+    monkeypatch.setattr(os, "pread", broken)
+    assert sink.write(b"ours\n") is None
+    monkeypatch.undo()
+    assert path.read_bytes() == b"another's\nours\n"
