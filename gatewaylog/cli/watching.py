@@ -87,6 +87,15 @@ def _own(options: Namespace, value: object, name: str) -> str:
     return logs.expanded(value, file, f"rules.{name}") if value else ""
 
 
+def rules_given(options: Namespace, configured: logs.Configured) -> tuple[dict[str, Any], str]:
+    """Return what `[rules]` says of the rules, and the file of places, empty where there is none.
+
+    Raises ConfigurationError.
+    """
+    given = {name: value for name, value in configured.rules.items() if name not in _OWN}
+    return given, _own(options, configured.rules.get("geoip", ""), "geoip")
+
+
 def rules_of(options: Namespace, configured: logs.Configured, stack: ExitStack) -> list[Rule[Any]]:
     """Return the rules as `[rules]` has them; what they open is closed by the stack.
 
@@ -95,8 +104,7 @@ def rules_of(options: Namespace, configured: logs.Configured, stack: ExitStack) 
     from gatewaylog.audit.rules import rules
     from gatewaylog.audit.rules.places import Places
 
-    given = {name: value for name, value in configured.rules.items() if name not in _OWN}
-    geoip = _own(options, configured.rules.get("geoip", ""), "geoip")
+    given, geoip = rules_given(options, configured)
     try:
         places = stack.enter_context(closing(Places(geoip))) if geoip else None
     except ValueError as error:

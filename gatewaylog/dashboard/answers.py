@@ -55,7 +55,7 @@ def table_of(result: Result, most: int = SHOWN) -> dict[str, object]:
         columns = tuple(names)
     return {
         "columns": columns,
-        "rows": [[_value(row.get(name)) for name in columns] for row in rows[:most]],
+        "rows": [[shown(row.get(name)) for name in columns] for row in rows[:most]],
         "more": len(rows) > most,
     }
 
@@ -66,24 +66,24 @@ def refusal(error: QueryError) -> dict[str, object]:
 
 
 def _event(record: Record) -> dict[str, object]:
-    shown = {short: _value(record.get(name)) for short, name in _EVENT_FIELDS}
+    values = {short: shown(record.get(name)) for short, name in _EVENT_FIELDS}
     identity = record.get("ResponseTo") or record.get("MessageID")
-    if shown["event"] == "LOG_LOSS":  # is of no exchange
+    if values["event"] == "LOG_LOSS":  # is of no exchange
         identity = None
-        shown["error"] = _value(f"{record.get('Count')} events lost: {record.get('Reason')}")
+        values["error"] = shown(f"{record.get('Count')} events lost: {record.get('Reason')}")
     return {"time": record["_time"], "id": identity} | {
-        short: None if value == "null" else value for short, value in shown.items()
+        short: None if value == "null" else value for short, value in values.items()
     }
 
 
-def _value(value: Value | Sequence[Value] | None) -> object:
+def shown(value: Value | Sequence[Value] | None) -> object:
     """Return a value that JSON knows, texts cut."""
     if isinstance(value, str):
         return value if len(value) <= _LONGEST else f"{value[:_LONGEST]}…"
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     if isinstance(value, (list, tuple)):
-        return [_value(one) for one in value[:SHOWN]]
+        return [shown(one) for one in value[:SHOWN]]
     return value
 
 
@@ -94,9 +94,7 @@ def exchange(found: Exchange) -> dict[str, object]:
         "events": [
             {
                 "time": line.time.timestamp(),
-                "fields": [
-                    [name, _value(value)] for name, value in line.pairs if value is not None
-                ],
+                "fields": [[name, shown(value)] for name, value in line.pairs if value is not None],
             }
             for line in found.lines
         ],

@@ -1,14 +1,15 @@
-"""The page's addresses: itself, its stream, one exchange."""
+"""The page's addresses: itself, its stream, one exchange, the use of tokens."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, StreamingResponse
+from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
     from starlette.requests import Request
-    from starlette.responses import Response
 
     from gatewaylog.dashboard.board import Board
 
@@ -64,15 +64,23 @@ class _Pages:
         finally:
             self._streams -= 1
 
+    async def tokens(self, _: Request) -> Response:
+        return _json(self._board.tokens.told())
+
     async def exchange(self, request: Request) -> Response:
         identity = request.query_params.get("id", "")
         if not identity or len(identity) > _LONGEST_QUERY:
-            return JSONResponse({"exchanges": []}, 400)
+            return _json({"exchanges": []}, 400)
         try:
             found = await self._board.found(identity)
         except ReaderError as error:
-            return JSONResponse({"exchanges": [], "failed": str(error)}, 503)
-        return JSONResponse({"exchanges": [answers.exchange(one) for one in found]})
+            return _json({"exchanges": [], "failed": str(error)}, 503)
+        return _json({"exchanges": [answers.exchange(one) for one in found]})
+
+
+def _json(told: dict[str, object], status: int = 200) -> Response:
+    """Return an answer; half a surrogate pair, which a log may hold, is written out."""
+    return Response(json.dumps(told), status, media_type="application/json")
 
 
 def application(board: Board, *, host: str, token: str | None) -> Starlette:
@@ -85,6 +93,7 @@ def application(board: Board, *, host: str, token: str | None) -> Starlette:
             Route("/stream", pages.stream),
             Route("/whole", pages.whole),
             Route("/exchange", pages.exchange),
+            Route("/tokens", pages.tokens),
             Mount("/static", StaticFiles(directory=_STATIC)),
         ],
         middleware=[Middleware(Guard, host=host, token=token)],

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from gatewaylog.dashboard import answers
 from gatewaylog.dashboard.counting import started
 from gatewaylog.dashboard.recent import Recent, Tail
+from gatewaylog.dashboard.tokens import Tokens
 from gatewaylog.dashboard.whole import WholeLog
 from gatewaylog.reader import find_exchanges
 from gatewaylog.search import QueryError, compile_query
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
 
     from gatewaylog.dashboard.logs import Logs
+    from gatewaylog.dashboard.token_use import Store
     from gatewaylog.reader import Exchange
     from gatewaylog.search import Plan
 
@@ -34,7 +36,8 @@ _MOST_FOUND = 20  # exchanges of one id
 class Board:
     """The figures as they were sent last, the last lines, and the files behind them."""
 
-    def __init__(self, logs: Logs) -> None:
+    def __init__(self, logs: Logs, store: Store | None = None) -> None:
+        self.tokens = Tokens(store)
         self.recent = Recent()
         self.figures = ""
         self.version = 0  # of the figures
@@ -80,11 +83,16 @@ class Board:
         """Let all streams, searches and the counting end."""
         self._ending.set()
         self._whole.end()
+        self.tokens.end()
         if self._counting is not None:  # a signal may end this process with no more to be done
             self._counting.terminate()
 
     async def stream(self, query: str) -> AsyncGenerator[str, None]:
-        """Yield server-sent events until `end`: figures, and what the query finds."""
+        """Yield server-sent events until `end`: figures, and what the query finds; first `tokens`
+        where there is a store of these, which is not asked.
+        """
+        if self.tokens.is_there:
+            yield _event("tokens", "{}")
         search = _Search(query, self.recent)
         version, spoken = 0, time.monotonic()
         while not self._ending.is_set():

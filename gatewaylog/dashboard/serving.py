@@ -11,6 +11,7 @@ from gatewaylog.notices import notice
 
 if TYPE_CHECKING:
     from gatewaylog.dashboard.logs import Logs
+    from gatewaylog.dashboard.token_use import Store
 
 
 class Address(NamedTuple):
@@ -25,11 +26,11 @@ class Address(NamedTuple):
         return f"[{self.host}]" if ":" in self.host else self.host
 
 
-def serve(logs: Logs, address: Address) -> None:
+def serve(logs: Logs, address: Address, store: Store | None = None) -> None:
     """Serve the page until SIGINT or SIGTERM. Raises OSError where it can't listen."""
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     with socket.create_server((address.host, address.port), family=family) as listener:
-        board = Board(logs)
+        board = Board(logs, store)
         with board.fed():
             # Loaded while the other process begins to read: half a second sooner on the page.
             from gatewaylog.dashboard.app import application

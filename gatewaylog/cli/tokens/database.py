@@ -34,16 +34,16 @@ def configure(parser: Parser) -> None:
     )
 
 
-def url_of(options: Namespace) -> str:
+def url_of(options: Namespace, verb: str = "tokens") -> str:
     """Return the URL; of a configuration's a relative file lies beside it. Raises WrongCall."""
     if options.database:
-        return _known(options.database, "--database")
-    return configured_url(options)
+        return _known(options.database, "--database", verb)
+    return configured_url(options, verb)
 
 
-def configured_url(options: Namespace) -> str:
+def configured_url(options: Namespace, verb: str = "tokens") -> str:
     """Return the URL that the configuration names, else the usual one. Raises WrongCall."""
-    url = _known(logs.configured(options).database or USUAL, "database.url")
+    url = _known(logs.configured(options).database or USUAL, "database.url", verb)
     path = url.removeprefix(_SQLITE)
     if path == url:
         return url
@@ -51,9 +51,9 @@ def configured_url(options: Namespace) -> str:
     return f"{_SQLITE}{file.absolute().parent / path}"
 
 
-def _known(url: str, where: str) -> str:
+def _known(url: str, where: str, verb: str) -> str:
     if not url.startswith(_KNOWN) or url == _SQLITE:
-        raise WrongCall(f"tokens: {where} must be like {USUAL} or postgresql://host/name")
+        raise WrongCall(f"{verb}: {where} must be like {USUAL} or postgresql://host/name")
     return url
 
 

@@ -5,11 +5,13 @@ import { listenForExchanges } from "./exchange.js";
 import { drawLists, drawTotals } from "./lists.js";
 import { drawResults } from "./results.js";
 import { cleared, pause, showEvents, showRefused, showTable } from "./tail.js";
-import { draw } from "./timechart.js";
+import { TimeChart } from "./timechart.js";
+import { showTokens } from "./tokens.js";
 import { listenForWhole, stopWhole } from "./whole.js";
 
 const WINDOWS = [["15m", "15 min"], ["1h", "1 h"], ["24h", "24 h"], ["all", "all"]];
 
+const calls = new TimeChart("calls", { title: "Calls over time by API", noun: "calls" });
 let source = null;
 let figures = null;
 let shownWindow = "all";
@@ -39,7 +41,7 @@ function showFigures(told) {
   figures = told;
   tellState();
   drawTotals(told);
-  draw(told.charts[shownWindow]);
+  calls.draw(told.charts[shownWindow]);
   drawResults(told.results);
   drawLists(told);
 }
@@ -53,6 +55,7 @@ function connect(query) {
   on("events", showEvents);
   on("table", showTable);
   on("refused", showRefused);
+  on("tokens", showTokens);
   source.addEventListener("error", () => state("the dashboard does not answer; trying again", "bad"));
   source.addEventListener("open", () => figures && tellState());
 }
@@ -62,7 +65,7 @@ function chooseWindow(name) {
   for (const button of byId("windows").children) {
     button.setAttribute("aria-pressed", String(button.dataset.window === name));
   }
-  if (figures) draw(figures.charts[name]);
+  if (figures) calls.draw(figures.charts[name]);
 }
 
 function walk(event) {
@@ -98,7 +101,6 @@ byId("windows").append(...WINDOWS.map(([name, text]) => {
   button.addEventListener("click", () => chooseWindow(name));
   return button;
 }));
-new ResizeObserver(() => draw()).observe(byId("calls"));
 chooseWindow(shownWindow);
 listenForExchanges();
 listenForWhole();

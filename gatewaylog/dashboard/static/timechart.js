@@ -7,9 +7,6 @@ const LEFT = 48;
 const BOTTOM = 22;
 const TOP = 8;
 
-let chart = null;
-let chosen = null; // the bucket that is told
-
 export const colour = (place, name) =>
   name === "OTHER" ? "other" : name === "NULL" ? "null" : `c${place % 10}`;
 
@@ -43,7 +40,7 @@ function axis(svg, size, highest) {
   }
 }
 
-function ticks(svg, buckets, step) {
+function ticks(svg, chart, buckets, step) {
   const covered = buckets * chart.span;
   const every = Math.max(1, Math.ceil(buckets / Math.max(1, Math.floor(buckets * step / 120))));
   for (let at = 0; at < buckets; at += every) {
@@ -54,35 +51,7 @@ function ticks(svg, buckets, step) {
   }
 }
 
-function columns(svg, buckets, step, highest) {
-  const high = HEIGHT - BOTTOM - TOP;
-  for (let at = 0; at < buckets; at += 1) {
-    let y = HEIGHT - BOTTOM;
-    const stack = drawn("g", { class: at === chosen ? "chosen" : null });
-    chart.series.forEach((series, place) => {
-      const tall = series.counts[at] / highest * high;
-      if (!tall) return;
-      y -= tall;
-      stack.append(drawn("rect", { class: colour(place, series.name), x: LEFT + at * step,
-        y, width: Math.max(0.5, step - (step > 4 ? 1 : 0)), height: tall }));
-    });
-    svg.append(stack);
-  }
-}
-
-function tell() {
-  const told = byId("calls-told");
-  const total = (at) => chart.series.reduce((sum, series) => sum + series.counts[at], 0);
-  if (chosen === null || !chart.series.length || chosen >= chart.series[0].counts.length) {
-    told.textContent = chart.series.length ? `a column is ${spanned(chart.span)}` : "";
-    return;
-  }
-  const parts = chart.series.filter((series) => series.counts[chosen])
-    .map((series) => `${series.name} ${count(series.counts[chosen])}`);
-  told.replaceChildren(element("span", {},
-    `${clock(chart.start + chosen * chart.span, false)}: ${count(total(chosen))} calls`
-    + (parts.length ? ` (${parts.join(", ")})` : "")));
-}
+const total = (chart, at) => chart.series.reduce((sum, series) => sum + series.counts[at], 0);
 
 function spanned(seconds) {
   for (const [name, size] of [["d", 86400], ["h", 3600], ["min", 60]]) {
@@ -91,50 +60,100 @@ function spanned(seconds) {
   return `${seconds} s`;
 }
 
-export function draw(given = chart) {
-  chart = given;
-  const place = byId("calls");
-  if (!chart) return;
-  legend(byId("calls-legend"), chart.series.map((series, at) =>
-    [series.name, colour(at, series.name), series.counts.reduce((sum, one) => sum + one, 0)]));
-  tell();
-  if (!chart.series.length) {
-    place.replaceChildren(element("p", { class: "empty" }, "No calls yet."));
-    return;
-  }
-  const width = Math.max(260, place.clientWidth);
-  const buckets = chart.series[0].counts.length;
-  const step = (width - LEFT) / Math.max(buckets, 12);
-  const sums = chart.series[0].counts.map((_, at) =>
-    chart.series.reduce((sum, series) => sum + series.counts[at], 0));
-  const highest = rounded(Math.max(...sums));
-  const svg = drawn("svg", { viewBox: `0 0 ${width} ${HEIGHT}`, width, height: HEIGHT,
-    role: "img", tabindex: 0, "data-key": "calls",
-    "aria-label": `Calls over time by API, ${buckets} columns; arrow keys tell each` });
-  axis(svg, width, highest);
-  columns(svg, buckets, step, highest);
-  ticks(svg, buckets, step);
-  listen(svg, buckets, step);
-  const focused = place.contains(document.activeElement);
-  place.replaceChildren(svg);
-  if (focused) svg.focus({ preventScroll: true });
-}
+// One of them, in the element `id`, with `id`-told and `id`-legend; `noun` is what is counted.
+export class TimeChart {
+  #chart = null;
+  #chosen = null; // the bucket that is told
+  #id;
+  #title;
+  #noun;
 
-function listen(svg, buckets, step) {
-  const choose = (at) => {
-    chosen = at === null ? null : Math.min(buckets - 1, Math.max(0, at));
-    svg.querySelectorAll("g").forEach((stack, number) =>
-      stack.classList.toggle("chosen", number === chosen));
-    tell();
-  };
-  svg.addEventListener("pointermove", (event) =>
-    choose(Math.floor((event.clientX - svg.getBoundingClientRect().left - LEFT) / step)));
-  svg.addEventListener("pointerleave", () => choose(null));
-  svg.addEventListener("keydown", (event) => {
-    const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (by) {
-      event.preventDefault();
-      choose(chosen === null ? (by > 0 ? 0 : buckets - 1) : chosen + by);
+  constructor(id, { title, noun }) {
+    this.#id = id;
+    this.#title = title;
+    this.#noun = noun;
+    new ResizeObserver(() => this.draw()).observe(byId(id));
+  }
+
+  draw(given = this.#chart) {
+    this.#chart = given;
+    if (!given) return;
+    const place = byId(this.#id);
+    legend(byId(`${this.#id}-legend`), given.series.map((series, at) =>
+      [series.name, colour(at, series.name), series.counts.reduce((sum, one) => sum + one, 0)]));
+    this.#tell();
+    if (!given.series.length) {
+      place.replaceChildren(element("p", { class: "empty" }, `No ${this.#noun} yet.`));
+      return;
     }
-  });
+    const focused = place.contains(document.activeElement);
+    const svg = this.#drawn(given, Math.max(260, place.clientWidth));
+    place.replaceChildren(svg);
+    if (focused) svg.focus({ preventScroll: true });
+  }
+
+  #drawn(chart, width) {
+    const buckets = chart.series[0].counts.length;
+    const step = (width - LEFT) / Math.max(buckets, 12);
+    const sums = chart.series[0].counts.map((_, at) => total(chart, at));
+    const highest = rounded(Math.max(...sums));
+    const svg = drawn("svg", { viewBox: `0 0 ${width} ${HEIGHT}`, width, height: HEIGHT,
+      role: "img", tabindex: 0, "data-key": this.#id,
+      "aria-label": `${this.#title}, ${buckets} columns; arrow keys tell each` });
+    axis(svg, width, highest);
+    this.#columns(svg, chart, buckets, step, highest);
+    ticks(svg, chart, buckets, step);
+    this.#listen(svg, buckets, step);
+    return svg;
+  }
+
+  #columns(svg, chart, buckets, step, highest) {
+    const high = HEIGHT - BOTTOM - TOP;
+    for (let at = 0; at < buckets; at += 1) {
+      let y = HEIGHT - BOTTOM;
+      const stack = drawn("g", { class: at === this.#chosen ? "chosen" : null });
+      chart.series.forEach((series, place) => {
+        const tall = series.counts[at] / highest * high;
+        if (!tall) return;
+        y -= tall;
+        stack.append(drawn("rect", { class: colour(place, series.name), x: LEFT + at * step,
+          y, width: Math.max(0.5, step - (step > 4 ? 1 : 0)), height: tall }));
+      });
+      svg.append(stack);
+    }
+  }
+
+  #tell() {
+    const told = byId(`${this.#id}-told`);
+    const chart = this.#chart;
+    const at = this.#chosen;
+    if (at === null || !chart.series.length || at >= chart.series[0].counts.length) {
+      told.textContent = chart.series.length ? `a column is ${spanned(chart.span)}` : "";
+      return;
+    }
+    const parts = chart.series.filter((series) => series.counts[at])
+      .map((series) => `${series.name} ${count(series.counts[at])}`);
+    told.replaceChildren(element("span", {},
+      `${clock(chart.start + at * chart.span, false)}: ${count(total(chart, at))} ${this.#noun}`
+      + (parts.length ? ` (${parts.join(", ")})` : "")));
+  }
+
+  #listen(svg, buckets, step) {
+    const choose = (at) => {
+      this.#chosen = at === null ? null : Math.min(buckets - 1, Math.max(0, at));
+      svg.querySelectorAll("g").forEach((stack, number) =>
+        stack.classList.toggle("chosen", number === this.#chosen));
+      this.#tell();
+    };
+    svg.addEventListener("pointermove", (event) =>
+      choose(Math.floor((event.clientX - svg.getBoundingClientRect().left - LEFT) / step)));
+    svg.addEventListener("pointerleave", () => choose(null));
+    svg.addEventListener("keydown", (event) => {
+      const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+      if (by) {
+        event.preventDefault();
+        choose(this.#chosen === null ? (by > 0 ? 0 : buckets - 1) : this.#chosen + by);
+      }
+    });
+  }
 }
