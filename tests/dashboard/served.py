@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from gatewaylog.dashboard.logs import Logs
+    from gatewaylog.dashboard.token_use import Store
 
 
 @contextlib.asynccontextmanager
-async def served(logs: Logs) -> AsyncIterator[httpx.AsyncClient]:
-    """Serve the page over `logs`; give a client of it."""
-    board = Board(logs)
+async def served(logs: Logs, store: Store | None = None) -> AsyncIterator[httpx.AsyncClient]:
+    """Serve the page over `logs` and a store of token use; give a client of it."""
+    board = Board(logs, store)
     server = server_of(board, application(board, host="127.0.0.1", token=None))
     with board.fed(), socket.create_server(("127.0.0.1", 0)) as listener:
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
