@@ -40,6 +40,50 @@ _STRANGERS = """() => {
   return found.map((one) => one.outerHTML.slice(0, 200));
 }"""
 
+_LEAST_CONTRAST = 4.5  # WCAG 2.2, 1.4.3
+# The texts that can be seen, with less contrast than is due to what is behind them.
+_PALE = """(least) => {
+  const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
+  const rgb = (colour) => {
+    canvas.clearRect(0, 0, 1, 1);
+    canvas.fillStyle = colour;
+    canvas.fillRect(0, 0, 1, 1);
+    return [...canvas.getImageData(0, 0, 1, 1).data];
+  };
+  const light = ([r, g, b]) => [r, g, b].map((one) => one / 255)
+    .map((one) => one <= 0.04045 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, one, at) => sum + one * [0.2126, 0.7152, 0.0722][at], 0);
+  const behind = (node) => {
+    for (; node; node = node.parentElement) {
+      const colour = rgb(getComputedStyle(node).backgroundColor);
+      if (colour[3] === 255) return colour;
+    }
+    return [255, 255, 255];
+  };
+  const ratio = (one, other) => {
+    const [low, high] = [light(one), light(other)].sort((a, b) => a - b);
+    return (high + 0.05) / (low + 0.05);
+  };
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const found = [];
+  let looked = 0;
+  const look = (text, node, style) => {
+    const colour = rgb(node instanceof SVGElement ? style.fill : style.color);
+    const seen = ratio(colour, behind(node));
+    looked += 1;
+    if (colour[3] < 255 || seen < least) found.push(`${seen.toFixed(2)}: ${text.slice(0, 40)}`);
+  };
+  while (walker.nextNode()) {
+    const node = walker.currentNode.parentElement;
+    if (!walker.currentNode.data.trim() || !node.checkVisibility()) continue;
+    if (node.closest("title")) continue;
+    look(walker.currentNode.data, node, getComputedStyle(node));
+  }
+  const query = document.querySelector("#query");
+  look(query.placeholder, query, getComputedStyle(query, "::placeholder"));
+  return {found, looked};
+}"""
+
 
 @contextlib.contextmanager
 def chromium() -> Iterator[Browser]:
@@ -54,10 +98,10 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextlib.contextmanager
-def dashboard(*logs: Path, port: int = 0) -> Iterator[str]:
-    """Serve the page over logs; give its address."""
-    names = map(str, logs)
-    with started("dashboard", *names, "--listen", f"127.0.0.1:{port}", TZ="UTC") as process:
+def dashboard(*logs: Path, port: int = 0, database: str = "") -> Iterator[str]:
+    """Serve the page over logs, and over a store of token use; give its address."""
+    arguments = [*map(str, logs), "--listen", f"127.0.0.1:{port}", "--database", database]
+    with started("dashboard", *arguments, TZ="UTC") as process:
         yield process.reads(r"(http://\S+)\n")[1]
 
 
@@ -85,6 +129,12 @@ class Watched:
         """Return what ran, broke, was refused by the policy, or stands in the page as HTML."""
         ran = self.page.evaluate("[...window.ran, ...window.refusedByPolicy]")
         return [*self.seen, *ran, *self.page.evaluate(_STRANGERS)]
+
+    def pale(self) -> list[str]:
+        """Return the texts that can be seen too badly."""
+        seen = self.page.evaluate(_PALE, _LEAST_CONTRAST)
+        assert seen["looked"] > 60
+        return list(seen["found"])
 
 
 @contextlib.contextmanager
