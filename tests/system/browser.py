@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from tests.cli.processes import started
 from tests.requirements import program
@@ -89,6 +89,7 @@ _PALE = """(least) => {
 def chromium() -> Iterator[Browser]:
     """The system's Chromium; no sandbox, as tests run as root in containers."""
     path = program("chromium")
+    expect.set_options(timeout=PATIENCE * 1000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         try:
@@ -111,6 +112,7 @@ class Watched:
     def __init__(self, page: Page, address: str) -> None:
         self.page = page
         self.seen: list[str] = []
+        self.asked: list[str] = []  # addresses, from the first on
         page.on("dialog", lambda dialog: self._dismissed(dialog))
         page.on("console", lambda said: self.seen.append(f"console: {said.text}"))
         page.on("pageerror", lambda error: self.seen.append(f"error: {error}"))
@@ -122,6 +124,7 @@ class Watched:
         dialog.dismiss()
 
     def _asked(self, url: str, address: str) -> None:
+        self.asked.append(url)
         if not url.startswith(address) and url != "data:,":
             self.seen.append(f"request: {url}")
 
