@@ -183,3 +183,10 @@ def test_standard_input_is_refused() -> None:
     done = gatewaylog("dashboard", "-")
     assert done.returncode == 2
     assert "standard input can't be followed" in said_once(done)
+
+
+async def test_half_a_surrogate_pair_reaches_the_page(tmp_path: Path) -> None:
+    line = encoded(incoming(1, request_in_url="/half"), form="json").replace(b"/half", b"/\\ud800")
+    async with served(Logs.of([str(write(tmp_path / "api.log", line))])) as client:
+        answer = await client.get("/exchange", params={"id": identity(1)})
+    assert b"\\ud800" in answer.content
