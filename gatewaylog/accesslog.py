@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from typing import TYPE_CHECKING, TypedDict
 
@@ -12,15 +11,16 @@ from gatewaylog.forks import renew_after_fork
 from gatewaylog.formats import FORMATS, LineOptions
 from gatewaylog.redaction import SECRET_PARAMETERS, Pseudonyms, Redactor
 from gatewaylog.seal import Tamper
-from gatewaylog.sinks import FileSink, Sink, StreamSink
 from gatewaylog.sinks.keeping import Keeping
 from gatewaylog.writer import Writer
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterable, Sequence
 
     from gatewaylog.events import Event
     from gatewaylog.exchange import Exchange
+    from gatewaylog.sinks import Sink
 
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110 §5.6.2: a header's name
 _SHORTEST_VALUE = 64  # the ids that link events are 45 characters, and must stay whole
@@ -154,7 +154,7 @@ class AccessLog:
             shippers=shippers,
             max_unshipped=max_unshipped,
         )
-        self._writer = Writer(_sink(log, keeping), self._format, clock, tamper.mac)
+        self._writer = Writer(keeping.sink(log), self._format, clock, tamper.mac)
         if not self._pseudonymous and type(self).write is AccessLog.write:
             # Nothing is to be done before it: 0.13 µs less (benchmarks/event_cost.py).
             self.write = self._writer.write  # type: ignore[method-assign]
@@ -255,13 +255,6 @@ class AccessLog:
         self._writer.close()
         if self._sealing is not None:
             self._sealing.close()
-
-
-def _sink(log: str | os.PathLike[str] | Sink, keeping: Keeping) -> Sink:
-    if log != "-" and isinstance(log, (str, os.PathLike)):
-        return FileSink(log, rotation=keeping.rotation, durable=keeping.durable)
-    keeping.need_no_file()
-    return StreamSink() if isinstance(log, (str, os.PathLike)) else log
 
 
 def _one_of(option: str, value: str, allowed: Iterable[str]) -> None:

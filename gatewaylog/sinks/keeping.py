@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,9 +13,9 @@ from gatewaylog.sinks.housekeeping import Housekeeper
 from gatewaylog.sinks.packing import FORMS, packer
 from gatewaylog.sinks.retention import Retention
 from gatewaylog.sinks.rotation import PERIODS, Rotation
+from gatewaylog.sinks.stream import StreamSink
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Iterable
 
     from gatewaylog.sinks import Sink
@@ -61,8 +62,16 @@ class Keeping:
     def _is_any(self) -> bool:
         return self.rotation is not None or self.retention.is_any or self.durable
 
-    def need_no_file(self) -> None:
-        """Raise ValueError where any option is of use for a file alone."""
+    def sink(self, log: str | os.PathLike[str] | Sink) -> Sink:
+        """Open a path, or `-` for standard output. Raises LogError, and ValueError where options
+        are of use for a file alone and there is none.
+        """
+        if log != "-" and isinstance(log, (str, os.PathLike)):
+            return FileSink(log, rotation=self.rotation, durable=self.durable)
+        self._need_no_file()
+        return StreamSink() if isinstance(log, (str, os.PathLike)) else log
+
+    def _need_no_file(self) -> None:
         if self._is_any:
             raise ValueError(
                 "max_size, rotate, backups, keep, compress, durability: need a log that is a file"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol, TypedDict
@@ -14,10 +13,11 @@ from gatewaylog.audit.events.records import AuditEvent, shortened
 from gatewaylog.clock import SYSTEM_CLOCK
 from gatewaylog.forks import renew_after_fork
 from gatewaylog.notices import notice
-from gatewaylog.sinks import FileSink, Sink, StreamSink
+from gatewaylog.sinks import FileSink, Sink
 from gatewaylog.sinks.keeping import Keeping
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Sequence
 
     from gatewaylog.clock import Clock
@@ -89,7 +89,7 @@ class EventLog:
             compress=compress,
             durable=durability == "disk",
         )
-        self._sink = _sink(log, keeping)
+        self._sink = keeping.sink(log)
         self._sync = _sync_of(self._sink) if keeping.durable else None
         self._forked()
         renew_after_fork(self._forked)
@@ -173,13 +173,6 @@ class EventLog:
             self._sink.close()
         if self._table is not None:
             self._table.close()
-
-
-def _sink(log: str | os.PathLike[str] | Sink, keeping: Keeping) -> Sink:
-    if log != "-" and isinstance(log, (str, os.PathLike)):
-        return FileSink(log, rotation=keeping.rotation, durable=keeping.durable)
-    keeping.need_no_file()
-    return StreamSink() if isinstance(log, (str, os.PathLike)) else log
 
 
 def _sync_of(sink: Sink) -> Callable[[], str | None] | None:
