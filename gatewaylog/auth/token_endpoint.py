@@ -25,11 +25,8 @@ if TYPE_CHECKING:
 Kind: TypeAlias = Literal["issued", "refused", "revoked"]
 
 _CHALLENGE = (b"www-authenticate", b'Basic realm="gatewaylog", charset="UTF-8"')
-_HEADERS = [
-    (b"content-type", b"application/json"),
-    (b"cache-control", b"no-store"),
-    (b"pragma", b"no-cache"),
-]
+UNKEPT = [(b"cache-control", b"no-store"), (b"pragma", b"no-cache")]  # RFC 6749 §5.1
+_HEADERS = [(b"content-type", b"application/json"), *UNKEPT]
 _GRANT = "client_credentials"
 _SOON = 1  # seconds after which to try again where the store does not answer
 
@@ -91,12 +88,11 @@ class TokenEndpoint:
         try:
             return await self._answers[name](request)
         except OAuthError as error:
-            if name != "token_info":
-                await self._tell("refused", request, error.client_id, reason=error.error)
+            await self._tell("refused", request, error.client_id, reason=error.error)
             headers = [_CHALLENGE] if error.status == 401 else []
             return _refusal(error.status, error.error, error.description, *headers)
         except TokenStoreError:
-            if name != "token_info":
+            if name != "token_info":  # that nobody can be told of a token refuses none
                 await self._tell("refused", request, None, reason="temporarily_unavailable")
             again = (b"retry-after", b"%d" % _SOON)
             description = "tokens can't be looked up or kept just now"

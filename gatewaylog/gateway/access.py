@@ -93,7 +93,11 @@ class Access:
         clients = Clients(_applications(config), self._made.registry)
         if events is None:
             return TokenEndpoint(clients, self._made.tokens)
-        records = TokenRecords(events, pseudonym_key=config.log.pseudonym_key)
+        records = TokenRecords(
+            events,
+            pseudonym_key=config.log.pseudonym_key,
+            are_addresses_hidden="RemoteIP" in config.log.pseudonyms,
+        )
         return TokenEndpoint(clients, self._made.tokens, told=records.tell)
 
     def throttle(self, config: Config) -> Throttle | None:

@@ -10,7 +10,7 @@ import traceback
 from typing import TYPE_CHECKING
 
 from gatewaylog.auth.clients import TokenRequest
-from gatewaylog.auth.token_endpoint import TokenResponse
+from gatewaylog.auth.token_endpoint import UNKEPT, TokenResponse
 from gatewaylog.gateway.answers import answer
 from gatewaylog.gateway.client import Body, BodyMalformed, BodyTooLarge, ClientError, ClientGone
 from gatewaylog.gateway.paths import normalised
@@ -66,10 +66,10 @@ class OAuthEntry:
         except ClientGone:
             return
         except ClientError as error:
-            response = TokenResponse(status=_STATUSES.get(type(error), _STALLED), headers=[])
+            response = TokenResponse(status=_STATUSES.get(type(error), _STALLED), headers=UNKEPT)
         except Exception:  # noqa: BLE001 - standard error tells why
             sys.stderr.write(f"gatewaylog: {traceback.format_exc()}")
-            response = TokenResponse(status=500, headers=[])
+            response = TokenResponse(status=500, headers=UNKEPT)
         headers = response.headers if body.whole else [*response.headers, _CLOSE]
         await answer(send, response.status, headers, response.body)
 

@@ -207,7 +207,10 @@ async def test_the_endpoints_take_post_alone_and_forms_of_64_kib(tmp_path: Path)
     async with serving(tmp_path) as served:
         wrong = await served.ask(request(b"/oauth/token"))
         assert (wrong.status, wrong.value(b"allow")) == (405, b"POST")
-        assert (await post(served, b"token", b"x" * 70_000)).status == 413
+        large = await post(served, b"token", b"x" * 70_000)
+        assert large.status == 413
+        for answer in (wrong, large):
+            assert answer.value(b"cache-control") == b"no-store"
         assert (await served.ask(request(b"/oauth/else"))).status == 404
 
 
