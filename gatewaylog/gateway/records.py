@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 AUTHORITY = "gatewaylog.gateway"
 _KEY = "sha256:"
+_ENDS = "the event log ends here"
 _SECONDS = 60.0  # between two records of events that are being lost
 
 
@@ -68,18 +69,16 @@ class Records:
 
     def __init__(self, config: Config) -> None:
         self._config = config
+        self._place = config.event_log
         self._owner = os.getpid()
 
     def tell(self, event: GatewayEvent, detail: str, requestor: str | None = None) -> None:
         """Record an event, done by the account that the gateway runs as. Never raises."""
-        table = self._config.event_log
-        if not table.path or os.getpid() != self._owner:
+        if not self._place.path or os.getpid() != self._owner:
             return
         told = AuditEvent(event=event, user=account(), detail=detail, requestor=requestor)
         try:
-            log = EventLog(
-                table.path, format=table.format, durability=table.durability, authority=AUTHORITY
-            )
+            log = _opened(self._place)
         except LogError as error:
             notice(f"{error}; {event} is not recorded")
             return
@@ -87,30 +86,74 @@ class Records:
         log.close()
 
     def of(self, load: Callable[[], Config]) -> Callable[[], Config]:
-        """Return a `load` that records what it loads or refuses, and what that changes."""
+        """Return a `load` that records what it loads or refuses, and what that changes. It raises
+        LogError for an event log that can't be opened: records go on in the one that is.
+        """
 
         def loaded() -> Config:
             try:
                 config = load()
+                self._try(config.event_log)
             except ConfigurationError as error:
                 self.tell(GatewayEvent.CONFIGURATION_REFUSED, "; ".join(error.problems))
+                raise
+            except LogError as error:
+                self.tell(GatewayEvent.CONFIGURATION_REFUSED, str(error))
                 raise
             self._take(config)
             return config
 
         return loaded
 
+    def _try(self, table: EventLogConfig) -> None:
+        if table.path not in {"", self._place.path} and os.getpid() == self._owner:
+            _opened(table).close()
+
     def _take(self, config: Config) -> None:
+        """Record what a configuration changes. Where it has another event log, or none, both have
+        to tell so: no log of who did what may end without a trace.
+        """
         before, self._config = self._config, config
-        self.tell(GatewayEvent.CONFIGURATION_LOADED, _counted(config))
+        old, new = self._place.path, config.event_log.path
+        counted = _counted(config)
+        if new == old:
+            self._place = config.event_log
+            self._tell_changes(before, config, counted)
+        elif new:
+            self._leave(f"the event log moves to {new}", counted)
+            self._place = config.event_log
+            was = f"; the event log was {old}" if old else ""
+            self._tell_changes(before, config, counted + was)
+        else:
+            self._tell_changes(before, config, f"{counted}; {_ENDS}")
+            self.tell(GatewayEvent.LOG_CLOSED, _ENDS)
+            self._place = config.event_log
+
+    def _leave(self, why: str, counted: str) -> None:
+        self.tell(GatewayEvent.CONFIGURATION_LOADED, f"{counted}; {why}")
+        self.tell(GatewayEvent.LOG_CLOSED, why)
+
+    def _tell_changes(self, before: Config, config: Config, told: str) -> None:
+        self.tell(GatewayEvent.CONFIGURATION_LOADED, told)
         for label, change in _verbosity_changes(before, config):
             self.tell(GatewayEvent.VERBOSITY_CHANGED, f"{label}: {change}")
         for event, application, key in _key_changes(before, config):
             self.tell(event, key, application)
 
 
+def _opened(table: EventLogConfig) -> EventLog:
+    """Open an event log without what keeps house. Raises LogError."""
+    return EventLog(
+        table.path, format=table.format, durability=table.durability, authority=AUTHORITY
+    )
+
+
 def _counted(config: Config) -> str:
-    return f"{len(config.api)} APIs and {len(config.application)} applications"
+    apis, applications = len(config.api), len(config.application)
+    return (
+        f"{apis} API{'' if apis == 1 else 's'}"
+        f" and {applications} application{'' if applications == 1 else 's'}"
+    )
 
 
 def _verbosity_changes(before: Config, after: Config) -> Iterator[tuple[str, str]]:

@@ -117,6 +117,68 @@ def test_a_key_that_is_gone_is_recorded(tmp_path: Path) -> None:
     ]
 
 
+def test_an_event_log_that_ends_or_moves_tells_so(tmp_path: Path) -> None:
+    """Whoever switches it off leaves in it that it was, and what else changed at that time."""
+    key = new_key()[1]
+    there = tmp_path / "new"
+    there.mkdir()
+    texts = (
+        toml(there, table(there), api("http://b")),
+        toml(tmp_path, f'[[application]]\nname = "shop"\nowner = "eve"\nkeys = ["{key}"]'),
+        toml(tmp_path),
+        toml(tmp_path, table(tmp_path)),
+    )
+    records = Records(configuration(tmp_path))
+    for text in texts:
+        records.of(lambda text=text: read(text))()  # type: ignore[misc]
+    moved, started = f"the event log moves to {there}/event.log", "0 APIs and 0 applications"
+    assert told_in(tmp_path) == [
+        ("CONFIGURATION_LOADED", f"1 API and 0 applications; {moved}"),
+        ("LOG_CLOSED", moved),
+        ("CONFIGURATION_LOADED", started),
+    ]
+    assert told_in(there) == [
+        (
+            "CONFIGURATION_LOADED",
+            f"1 API and 0 applications; the event log was {tmp_path}/event.log",
+        ),
+        ("CONFIGURATION_LOADED", "0 APIs and 1 application; the event log ends here"),
+        ("KEY_CREATED", f"key:{key[7:15]}"),
+        ("LOG_CLOSED", "the event log ends here"),
+    ]
+    assert {event.user for event in recorded(tmp_path / "event.log")} == {account()}
+
+
+def told_in(folder: Path) -> list[tuple[str, str | None]]:
+    return [(str(event.event), event.detail) for event in recorded(folder / "event.log")]
+
+
+def test_an_event_log_that_can_not_be_opened_takes_no_others_place(tmp_path: Path) -> None:
+    (tmp_path / "new" / "event.log").mkdir(parents=True)
+    records = Records(configuration(tmp_path))
+    with pytest.raises(LogError):
+        records.of(lambda: configuration(tmp_path / "new"))()
+    records.tell(GatewayEvent.GATEWAY_STOPPED, "as before")
+    refused, stopped = told_in(tmp_path)
+    assert refused[0] == "CONFIGURATION_REFUSED"
+    assert f"{tmp_path}/new/event.log" in (refused[1] or "")
+    assert stopped == ("GATEWAY_STOPPED", "as before")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_a_gateway_tells_at_sighup_that_its_event_log_ends(
+    tmp_path: Path, workers: int
+) -> None:
+    server = f"workers = {workers}"
+    async with launched(tmp_path, toml(tmp_path, table(tmp_path), server=server)) as gateway:
+        gateway.config.write_text(toml(tmp_path, server=server))
+        gateway.signal(signal.SIGHUP)
+        await gateway.says("serving by the new configuration")
+        assert await gateway.stop() == 0
+    names = [name for name, _ in told_in(tmp_path)]
+    assert names == ["GATEWAY_STARTED", *["CONFIGURATION_LOADED"] * 2, "LOG_CLOSED"]
+
+
 def test_without_a_path_nothing_is_recorded(tmp_path: Path) -> None:
     with running(read(toml(tmp_path))) as records:
         records.tell(GatewayEvent.RETENTION_RUN, "nothing")
