@@ -12,6 +12,7 @@ Unit = Literal["day", "month"]
 
 PARTITIONED = ("client_access_token_logs", "token_events")
 APPEND_ONLY = (*PARTITIONED, "event_log")
+_PARENTS = ", ".join(f"'gatewaylog.{table}'::regclass" for table in PARTITIONED)
 
 _REFUSE = """
 CREATE OR REPLACE FUNCTION gatewaylog.refuse_change() RETURNS trigger
@@ -32,22 +33,29 @@ BEGIN
     RETURN NEW;
 END $$"""
 
-# Bounds stand in the catalogue as text alone; tables that are not analysed yet have no estimate.
-_VIEW = r"""
+# Others may make tables in the schema, partitioned ones too: by oid, schema and owner it is told
+# which are ours. Bounds stand in the catalogue as text alone; tables that are not analysed yet have
+# no estimate.
+_VIEW = rf"""
 CREATE OR REPLACE VIEW gatewaylog.store_partitions AS
 SELECT parent.relname::text AS of_table,
     part.relname::text AS name,
     (regexp_match(bound, 'FROM \(''([^'']+)''\)'))[1]::timestamptz AS lower,
     (regexp_match(bound, 'TO \(''([^'']+)''\)'))[1]::timestamptz AS upper,
     pg_total_relation_size(part.oid) AS bytes,
-    nullif(part.reltuples, -1)::bigint AS estimated_rows
+    nullif(part.reltuples, -1)::bigint AS estimated_rows,
+    part.oid AS relid
 FROM pg_inherits
 JOIN pg_class AS parent ON parent.oid = inhparent
 JOIN pg_class AS part ON part.oid = inhrelid
 CROSS JOIN LATERAL pg_get_expr(part.relpartbound, part.oid) AS bound
-WHERE parent.relkind = 'p' AND parent.relnamespace = 'gatewaylog'::regnamespace"""
+WHERE parent.oid IN ({_PARENTS})
+    AND part.relnamespace = parent.relnamespace AND part.relowner = parent.relowner"""  # noqa: S608
 
 # After `tokens init --partition` has changed the unit, a partition fills what others leave free.
+# The lock is one that the owner alone can take; rows are written beside it. Where something of
+# somebody's has the partition's name, or an open transaction makes it, one is taken that nobody can
+# guess.
 _ADD = """
 CREATE OR REPLACE FUNCTION gatewaylog.add_partition(parent text, moment timestamptz)
 RETURNS void LANGUAGE plpgsql
@@ -63,20 +71,33 @@ BEGIN
                 AND known.lower <= moment AND moment < known.upper) THEN
             RETURN;
         END IF;
-        PERFORM pg_advisory_xact_lock(hashtext('gatewaylog.partitions'));
+        EXECUTE format('LOCK TABLE gatewaylog.%I IN SHARE UPDATE EXCLUSIVE MODE', parent);
     END LOOP;
     SELECT greatest(since, max(known.upper)) INTO since FROM gatewaylog.store_partitions AS known
         WHERE known.of_table = parent AND known.upper <= moment;
     SELECT least(until, min(known.lower)) INTO until FROM gatewaylog.store_partitions AS known
         WHERE known.of_table = parent AND known.lower > moment;
     fresh := parent || '_p' || to_char(since, 'YYYYMMDD');
-    EXECUTE format('CREATE TABLE gatewaylog.%I (LIKE gatewaylog.%I'
-        ' INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', fresh, parent);
-    EXECUTE format('CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE'
-        ' ON gatewaylog.%I EXECUTE FUNCTION gatewaylog.refuse_change()', fresh);
-    EXECUTE format('ALTER TABLE gatewaylog.%I ENABLE ALWAYS TRIGGER append_only', fresh);
-    EXECUTE format('ALTER TABLE gatewaylog.%I ATTACH PARTITION gatewaylog.%I'
-        ' FOR VALUES FROM (%L) TO (%L)', parent, fresh, since, until);
+    FOR attempt IN 1..2 LOOP
+        BEGIN
+            PERFORM set_config('lock_timeout', CASE attempt WHEN 1 THEN '1s' ELSE '10s' END, true);
+            EXECUTE format('CREATE TABLE gatewaylog.%I (LIKE gatewaylog.%I'
+                ' INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', fresh, parent);
+            EXECUTE format('CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE'
+                ' ON gatewaylog.%I EXECUTE FUNCTION gatewaylog.refuse_change()', fresh);
+            EXECUTE format('ALTER TABLE gatewaylog.%I ENABLE ALWAYS TRIGGER append_only', fresh);
+            EXECUTE format('ALTER TABLE gatewaylog.%I ATTACH PARTITION gatewaylog.%I'
+                ' FOR VALUES FROM (%L) TO (%L)', parent, fresh, since, until);
+            EXIT;
+        EXCEPTION WHEN duplicate_table OR duplicate_object OR unique_violation
+                OR lock_not_available THEN
+            IF attempt = 2 THEN
+                RAISE;
+            END IF;
+            fresh := fresh || '_' || left(md5(gen_random_uuid()::text), 12);
+        END;
+    END LOOP;
+    PERFORM set_config('lock_timeout', '10s', true);
 END $$"""
 
 _ENSURE = f"""
@@ -109,20 +130,24 @@ RETURNS TABLE (of_table text, name text, lower timestamptz, upper timestamptz, b
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD'
 SET lock_timeout = '2s' AS $$
+DECLARE
+    relid oid;
 BEGIN
     IF cutoff IS NULL OR cutoff > now() - interval '1 day' THEN
         RAISE EXCEPTION 'what is younger than a day is not dropped'
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
-    FOR of_table, name, lower, upper, bytes, estimated_rows IN
-        SELECT * FROM gatewaylog.store_partitions AS known WHERE known.upper <= cutoff
+    FOR of_table, name, lower, upper, bytes, estimated_rows, relid IN
+        SELECT known.of_table, known.name, known.lower, known.upper, known.bytes,
+            known.estimated_rows, known.relid
+        FROM gatewaylog.store_partitions AS known WHERE known.upper <= cutoff
         ORDER BY known.of_table, known.lower
     LOOP
         IF NOT coalesce(dry_run, true) THEN
             BEGIN
-                EXECUTE format('DROP TABLE gatewaylog.%I', name);
+                EXECUTE format('DROP TABLE %s', relid::regclass);
             EXCEPTION WHEN lock_not_available THEN
-                EXECUTE format('DROP TABLE gatewaylog.%I', name);
+                EXECUTE format('DROP TABLE %s', relid::regclass);
             END;
         END IF;
         RETURN NEXT;

@@ -38,6 +38,11 @@ _SCHEMA_OWNER = """
 SELECT rolname, rolsuper FROM pg_namespace JOIN pg_roles ON pg_roles.oid = nspowner
 WHERE nspname = 'gatewaylog'"""
 
+# One that somebody has made before us would run with the owner's rights.
+_UNIT_IS_OURS = """
+SELECT count(*) > 0 FROM pg_proc WHERE proowner = to_regrole(:owner)
+    AND oid = to_regprocedure('gatewaylog.partition_unit()')"""
+
 
 def begin(connection: sa.Connection) -> None:
     """Wait for another who does the same; make roles and schema, and go on as the owner."""
@@ -75,8 +80,8 @@ def _own_schema(connection: sa.Connection) -> None:
 def finish(connection: sa.Connection, unit: Unit | None) -> None:
     """Make functions, triggers and grants as they are now; `unit` None: as it was, else a month."""
     if unit is None:
-        is_known = "SELECT to_regprocedure('gatewaylog.partition_unit()') IS NOT NULL"
-        unit = None if connection.execute(sa.text(is_known)).scalar_one() else "month"
+        is_known = connection.execute(sa.text(_UNIT_IS_OURS), {"owner": OWNER}).scalar_one()
+        unit = None if is_known else "month"
     if unit is not None:
         connection.execute(sa.text(unit_function(unit)))
     for statement in (*FUNCTIONS, *triggers(), *_grants()):

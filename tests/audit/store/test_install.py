@@ -187,6 +187,22 @@ def test_a_gateway_that_made_the_schema_keeps_its_tokens(server: Cluster) -> Non
         assert store.run("SELECT count(*) FROM gatewaylog.access_tokens") == [(2,)]
 
 
+def test_a_function_that_was_there_before_never_runs_with_the_owners_rights(
+    server: Cluster,
+) -> None:
+    with server.fresh() as name:
+        store = Store(server.url(name), server, name)
+        gateway = store.login()
+        store.run(f"CREATE SCHEMA gatewaylog AUTHORIZATION {gateway}")
+        store.run(
+            "CREATE FUNCTION gatewaylog.partition_unit() RETURNS text LANGUAGE plpgsql"
+            f" AS 'BEGIN GRANT gatewaylog_owner TO {gateway}; RETURN ''month''; END'",
+            user=gateway,
+        )
+        with pytest.raises(TokenStoreError, match="must be owner of function partition_unit"):
+            install(store.url)
+
+
 def test_a_gateways_login_makes_its_tables_in_the_schema(postgres: Store) -> None:
     gateway = postgres.login(postgresql.GATEWAY)
     token = Issued(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -282,3 +283,84 @@ def test_a_table_that_is_read_is_waited_for_and_tried_again(postgres: Store) -> 
         done.set()
         assert len(dropping.result(60)) == 2
     reader.join(60)
+
+
+def gateway_of(store: Store) -> str:
+    """A login that may make tables of its own in the schema."""
+    gateway = store.login(postgresql.GATEWAY)
+    store.run(f"CREATE SCHEMA own AUTHORIZATION {gateway}")
+    return gateway
+
+
+def test_a_partition_of_somebody_elses_drops_none_of_ours(postgres: Store) -> None:
+    """A table elsewhere that is named as the current month's, and is a partition of long ago."""
+    gateway, this = gateway_of(postgres), f"{USE}_p{month_of(datetime.now(UTC))[0]:%Y%m%d}"
+    put(postgres, datetime.now(UTC))
+    for statement in (
+        "CREATE TABLE gatewaylog.mine (t timestamptz) PARTITION BY RANGE (t)",
+        f"CREATE TABLE own.{this} PARTITION OF gatewaylog.mine"
+        " FOR VALUES FROM ('2020-01-01') TO ('2020-02-01')",
+        "CREATE TABLE gatewaylog.mine_old PARTITION OF gatewaylog.mine"
+        " FOR VALUES FROM ('2020-02-01') TO ('2020-03-01')",
+        "CREATE TABLE gatewaylog.by_text (t text) PARTITION BY RANGE (t)",
+        "CREATE TABLE gatewaylog.by_text_a PARTITION OF gatewaylog.by_text"
+        " FOR VALUES FROM ('a') TO ('b')",
+    ):
+        postgres.run(statement, user=gateway)
+    retention = postgres.login(postgresql.RETENTION)
+    ensure(postgres, "2020-01-05")
+    dropped = drop_before(postgres.url_as(retention), CUTOFF)
+    assert [found.name for found in dropped] == [f"{USE}_p20200101", "token_events_p20200101"]
+    assert postgres.run(_HELD) == [(1,)]
+    for table in ("gatewaylog.mine_old", "gatewaylog.by_text_a", f"own.{this}"):
+        assert postgres.run(f"SELECT count(*) FROM {table}") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    "taken",
+    [
+        f"CREATE TABLE gatewaylog.{USE}_p20200101 (t timestamptz)",
+        f"CREATE TYPE gatewaylog.{USE}_p20200101 AS ENUM ('a')",
+        "CREATE TABLE gatewaylog.token_events_p20200101 (t timestamptz)",
+    ],
+)
+def test_a_name_that_somebody_took_stops_no_partition(postgres: Store, taken: str) -> None:
+    postgres.run(taken, user=gateway_of(postgres))
+    writer = postgres.login(postgresql.WRITER)
+    postgres.run("SELECT gatewaylog.ensure_partition('2020-01-05')", user=writer)
+    put(postgres, OLD[0])
+    assert len(drop_before(postgres.url, CUTOFF)) == 2
+    assert postgres.run(_HELD) == [(0,)]
+
+
+@pytest.mark.parametrize("name", [f"{USE}_p20200101", f"{USE}_p20200101_access_time_idx"])
+def test_a_name_that_is_being_taken_stops_no_partition(postgres: Store, name: str) -> None:
+    """By a transaction that does not end, of the partition's name, or of its index's."""
+    engine = engine_at(postgres.url_as(gateway_of(postgres)))
+    with engine.begin() as connection:
+        connection.execute(sa.text(f"CREATE TABLE gatewaylog.{name} (t timestamptz)"))
+        ensure(postgres, "2020-01-05")
+        assert ranges(postgres)[0] == month_of(OLD[0])
+    engine.dispose()
+
+
+def test_no_lock_that_anybody_can_hold_stops_a_partition(postgres: Store) -> None:
+    engine = engine_at(postgres.url_as(postgres.login()))
+    with engine.begin() as connection:
+        connection.execute(
+            sa.text("SELECT pg_advisory_xact_lock(hashtext('gatewaylog.partitions'))")
+        )
+        ensure(postgres, "2020-01-05")
+    engine.dispose()
+    assert ranges(postgres)[0] == month_of(OLD[0])
+
+
+def test_what_a_writer_can_lock_stops_no_partition(postgres: Store) -> None:
+    engine = engine_at(postgres.url_as(postgres.login(postgresql.WRITER)))
+    with engine.begin() as connection:
+        for mode in ("ROW EXCLUSIVE", "SHARE UPDATE EXCLUSIVE", "ACCESS EXCLUSIVE"):
+            with contextlib.suppress(DBAPIError), connection.begin_nested():
+                connection.execute(sa.text(f"LOCK TABLE gatewaylog.{USE} IN {mode} MODE"))
+        ensure(postgres, "2020-01-05")
+    engine.dispose()
+    assert ranges(postgres)[0] == month_of(OLD[0])
