@@ -14,6 +14,7 @@ from gatewaylog import errors
 from gatewaylog.errors import Failure
 from gatewaylog.events import RESERVED, Extra, IncomingRequest, RequestComplete, RequestError
 from gatewaylog.notices import notice
+from gatewaylog.systemcodes import SystemCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -279,14 +280,14 @@ class Exchange:
         """Ask the rules; where a user's own fail, tell it and ask ours."""
         try:
             failure = self._rules(self)
-        except Exception:  # noqa: BLE001 - a user's callable must never change the exchange
-            import traceback  # for this alone
-
-            notice(f"the rules for the terminal event raised:\n{traceback.format_exc()}")
+        except Exception as error:  # noqa: BLE001 - a user's callable must never change the exchange
+            told = f"the rules for the terminal event raised {type(error).__name__}: {error}"
+            notice(told, code=SystemCode.INTERNAL, error=error)
             return which_failure(self)
         if failure is None or isinstance(failure, Failure):
             return failure
-        notice(f"the rules for the terminal event returned a {type(failure).__name__}, no Failure")
+        told = f"the rules for the terminal event returned a {type(failure).__name__}, no Failure"
+        notice(told, code=SystemCode.INTERNAL)
         return which_failure(self)
 
     def _complete(self, outcome: Outcome) -> RequestComplete:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gatewaylog.events import LogLoss
 from gatewaylog.notices import notice
+from gatewaylog.systemcodes import SystemCode
 
 
 class Loss:
@@ -23,7 +24,8 @@ class Loss:
         """Count the event `seq`; the first of a run is told on standard error at once."""
         if not self.count:
             self._first, self._reason = seq, reason
-            notice(f"can't write {self._name}: {reason}; events are lost until it can")
+            told = f"can't write {self._name}: {reason}; events are lost until it can"
+            notice(told, code=SystemCode.RESOURCE_INSERT)
         self._last = seq
         self.count += 1
         self.total += 1
@@ -41,7 +43,8 @@ class Loss:
             return
         if not self.count:
             self._first, self._reason = first, reason
-            notice(f"{self._name}: {reason}; {count} events since the last look count as lost")
+            told = f"{self._name}: {reason}; {count} events since the last look count as lost"
+            notice(told, code=SystemCode.RESOURCE_INSERT)
         self._last = last
         self.count += count
         self.total += count
@@ -53,5 +56,6 @@ class Loss:
     def over(self) -> None:
         """Begin anew, and say on standard error how many events were lost."""
         if self.count:
-            notice(f"{self.count} events were not written to {self._name}")
+            told = f"{self.count} events were not written to {self._name}"
+            notice(told, code=SystemCode.RESOURCE_INSERT)
             self.count = 0

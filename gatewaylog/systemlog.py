@@ -12,7 +12,6 @@ import re
 import sys
 import time
 from dataclasses import dataclass, field
-from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from gatewaylog.exchange import running
@@ -24,6 +23,9 @@ from gatewaylog.sinks.rotation import Rotation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from types import FrameType
+
+    from gatewaylog.notices import Notice
 
 ROOT = "gatewaylog"
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -31,31 +33,6 @@ _SQL = "sqlalchemy.engine"
 _HIDING = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
-
-
-class SystemCode(IntEnum):
-    """Error codes, with the numbers that OpenASelect has for them."""
-
-    OK = 0x0000
-    INTERNAL = 0x0001
-    INITIALISATION = 0x0002
-    NOT_INITIALISED = 0x0003
-    RESTART = 0x0004
-    CONFIGURATION_READ = 0x0011
-    CONFIGURATION_WRITE = 0x0012
-    CONFIGURATION_DELETE = 0x0013
-    RESOURCE_CONNECT = 0x0021
-    RESOURCE_INSERT = 0x0022
-    RESOURCE_RETRIEVE = 0x0023
-    RESOURCE_UPDATE = 0x0024
-    RESOURCE_REMOVE = 0x0025
-    RESOURCE_CLOSE = 0x0026
-    CRYPTOGRAPHY_CREATE = 0x0031
-    CRYPTOGRAPHY_VERIFY = 0x0032
-    CRYPTOGRAPHY_ENCRYPT = 0x0033
-    CRYPTOGRAPHY_DECRYPT = 0x0034
-    TOO_MANY_TGTS = 0x0041
-    TOO_MANY_SESSIONS = 0x0051
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,8 +192,27 @@ class SystemLog:
             handler.close()
 
 
-_log = logging.getLogger(ROOT)
+# Between who says a thing and the system log lies `notice`.
+_WITHIN = 2
 
 
-def _told(text: str, level: str) -> None:
-    _log.log(getattr(logging, level), "%s", text, stacklevel=3)
+def _told(told: Notice) -> None:
+    """Log a notice as its caller's own: by that module's logger, with its function and line."""
+    level = logging.getLevelNamesMapping()[told.level]
+    logger = logging.getLogger(_room(sys._getframe(_WITHIN + told.above)))  # noqa: SLF001
+    logger.log(
+        level,
+        "%s",
+        told.text,
+        exc_info=told.error,
+        extra={"code": told.code},
+        stacklevel=_WITHIN + 1 + told.above,
+    )
+
+
+def _room(frame: FrameType) -> str:
+    """Return the name of the module whose code runs; of code that is not ours, our first logger."""
+    name = str(frame.f_globals.get("__name__"))
+    if name == "__main__":
+        name = str(frame.f_globals.get("__package__"))
+    return name if name.startswith(f"{ROOT}.") else ROOT

@@ -174,7 +174,7 @@ class Process:
         )
 
     def _addresses(self) -> list[str]:
-        mark = "] [INFO] gatewaylog listening on "
+        mark = "] [INFO] supervisor listening on "
         return [line.partition(mark)[2] for line in self.said if mark in line]
 
     def client(self) -> Client:

@@ -9,11 +9,19 @@ import sys
 import pytest
 
 from gatewaylog.notices import notice
+from gatewaylog.systemcodes import SystemCode
 
 
 def test_a_notice_is_a_line_on_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
     notice("the disk is full")
     assert capsys.readouterr().err == "gatewaylog: the disk is full\n"
+
+
+def test_the_stack_of_an_error_stands_behind_its_notice(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    notice("the rules raised", "ERROR", SystemCode.INTERNAL, error=LookupError("odd"))
+    assert capsys.readouterr().err == "gatewaylog: the rules raised\nLookupError: odd\n"
 
 
 @pytest.mark.parametrize("stream", [None, io.StringIO()])

@@ -10,8 +10,11 @@ import pytest
 
 from gatewaylog.exceptions import LogError
 from gatewaylog.exchange import Exchange, running
+from gatewaylog.gateway.server import say
+from gatewaylog.loss import Loss
 from gatewaylog.notices import notice
-from gatewaylog.systemlog import SystemCode, SystemLog, SystemLogOptions
+from gatewaylog.systemcodes import SystemCode
+from gatewaylog.systemlog import SystemLog, SystemLogOptions
 from tests.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -170,6 +173,62 @@ def test_a_console_that_is_closed_stops_nothing(
     system_log()
     monkeypatch.setattr("sys.stderr", None)
     notice("nobody hears")
+
+
+def test_a_notice_is_its_own_rooms_with_its_code_function_and_line(
+    system_log: Opens, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    system_log(details=True, path=f"{tmp_path}/system.log")
+    Loss("api.log").add(1, "No space left on device")
+    line = capsys.readouterr().err.splitlines()[0]
+    assert "] [WARNING] loss can't write api.log: " in line
+    assert re.search(r" \(0x0022\) \(MainThread loss\.add, .*/gatewaylog/loss\.py:\d+\)$", line)
+    assert " WARNING loss.add() -> can't write" in (tmp_path / "system.log").read_text()
+
+
+def test_what_the_gateway_says_is_not_said_by_who_passes_it_on(
+    system_log: Opens, capsys: pytest.CaptureFixture[str]
+) -> None:
+    system_log(details=True)
+    say("up")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.search(
+        r"\(MainThread test_systemlog\.test_what_the_.*test_systemlog\.py:\d+\)$", line
+    )
+
+
+def test_the_level_of_a_room_is_that_of_its_notices(
+    system_log: Opens, capsys: pytest.CaptureFixture[str]
+) -> None:
+    system_log(level="DEBUG", levels={"gatewaylog.loss": "CRITICAL"})
+    Loss("api.log").add(1, "No space left on device")
+    notice("told")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith("[WARNING] gatewaylog told")
+
+
+def test_a_program_of_a_package_of_ours_has_the_packages_logger(
+    system_log: Opens, capsys: pytest.CaptureFixture[str]
+) -> None:
+    system_log()
+    names = {"__name__": "__main__", "__package__": "gatewaylog.ship", "notice": notice}
+    exec("notice('ended')", names)
+    exec("notice('ended')", names | {"__package__": None})
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.endswith("[WARNING] ship ended")
+    assert second.endswith("[WARNING] gatewaylog ended")
+
+
+def test_the_stack_of_a_notices_error_is_told_with_details(
+    system_log: Opens, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for details in (False, True):
+        log = system_log(details=details, level="DEBUG")
+        notice("failed", "ERROR", SystemCode.INTERNAL, error=LookupError("odd"))
+        log.close()
+        told = capsys.readouterr().err.splitlines()
+        assert "[ERROR] gatewaylog failed (0x0001)" in told[0]
+        assert told[1:] == ["\tLookupError: odd"] * details
 
 
 def test_the_codes_are_openaselects() -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from gatewaylog.auth.breaker import Breaker
 from gatewaylog.exceptions import TokenStoreError
 from gatewaylog.notices import notice
+from gatewaylog.systemcodes import SystemCode
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -76,4 +77,7 @@ class Aside:
         if (reason is not None) == self._failing:
             return
         self._failing = reason is not None
-        notice(f"{self._name} answers again" if reason is None else f"{self._name}: {reason}")
+        if reason is None:
+            notice(f"{self._name} answers again")
+        else:
+            notice(f"{self._name}: {reason}", code=SystemCode.RESOURCE_CONNECT)

@@ -20,6 +20,7 @@ from gatewaylog.errors import (
 )
 from gatewaylog.exceptions import AuthServerError, AuthServerTimeout
 from gatewaylog.notices import notice
+from gatewaylog.systemcodes import SystemCode
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -90,7 +91,7 @@ class Introspection:
 
     def _unavailable(self, error: AuthServerError) -> Answer:
         if not self._failing:
-            notice(f"auth.introspection: {error}")
+            notice(f"auth.introspection: {error}", code=SystemCode.RESOURCE_CONNECT)
         self._failing = True
         return Answer(AUTH_UNAVAILABLE)
 

@@ -15,6 +15,7 @@ from joserfc.jwk import ECKey, OKPKey, RSAKey
 from gatewaylog.auth.flights import Flights
 from gatewaylog.exceptions import AuthServerError
 from gatewaylog.notices import notice
+from gatewaylog.systemcodes import SystemCode
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -174,7 +175,7 @@ class Keys:
             keys = keys_of(await self._fetch())
         except (AuthServerError, ValueError) as error:
             if self._failed <= self._fetched:
-                notice(f"auth.jwt.jwks: {error}")
+                notice(f"auth.jwt.jwks: {error}", code=SystemCode.RESOURCE_RETRIEVE)
             self._failed = self._monotonic()
             return
         if self._failed > self._fetched:

@@ -21,6 +21,7 @@ from gatewaylog.errors import (
 )
 from gatewaylog.exceptions import CountsError
 from gatewaylog.notices import notice
+from gatewaylog.systemcodes import SystemCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -215,15 +216,17 @@ class _Store:
             waits = await self._counts.take(buckets)
         except CountsError as error:
             self._failed = self._monotonic()
-            self._tell(f"throttle.store: {error}; each process counts by itself", failing=True)
+            told = f"throttle.store: {error}; each process counts by itself"
+            self._tell(told, SystemCode.RESOURCE_CONNECT)
             return None
-        self._tell("throttle.store answers again", failing=False)
+        self._tell("throttle.store answers again", SystemCode.OK)
         return waits
 
-    def _tell(self, text: str, *, failing: bool) -> None:
+    def _tell(self, text: str, code: SystemCode) -> None:
+        failing = code is not SystemCode.OK
         if failing != self._failing:
             self._failing = failing
-            notice(text)
+            notice(text, code=code)
 
 
 def _exceeded(buckets: Sequence[Bucket], waits: Sequence[int]) -> Exceeded | None:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import sys
-import traceback
 from typing import TYPE_CHECKING, NamedTuple
 
 from gatewaylog import errors
@@ -27,6 +25,8 @@ from gatewaylog.gateway.resources import MethodNotAllowed, Resource
 from gatewaylog.gateway.targets import ASTERISK, framing_of, target_of
 from gatewaylog.gateway.websocket import relay
 from gatewaylog.middleware.opening import presented
+from gatewaylog.notices import notice
+from gatewaylog.systemcodes import SystemCode
 
 if TYPE_CHECKING:
     from gatewaylog.auth.api_keys import Granted
@@ -96,10 +96,11 @@ class Gateway:
             await call.refuse(reason.failure, _headers_of(reason))
         except asyncio.CancelledError:
             await call.cancelled()
-        except Exception:  # noqa: BLE001 - the event tells of it, standard error why
+        except Exception as error:  # noqa: BLE001 - the event tells of it, the system log why
             if call.exchange.broke == "client_abort":
                 return  # so a server tells that nobody takes the answer
-            sys.stderr.write(f"gatewaylog: {traceback.format_exc()}")
+            told = f"a fault of the gateway's own, {type(error).__name__}: {error}"
+            notice(told, "ERROR", SystemCode.INTERNAL, error=error)
             call.exchange.broke = "app_exception"
             await call.refuse(errors.INTERNAL_ERROR, [])
         finally:

@@ -5,8 +5,6 @@ It is no API: its requests leave no access events. What happens to tokens is tol
 
 from __future__ import annotations
 
-import sys
-import traceback
 from typing import TYPE_CHECKING
 
 from gatewaylog.auth.clients import TokenRequest
@@ -16,6 +14,8 @@ from gatewaylog.gateway.client import Body, BodyMalformed, BodyTooLarge, ClientE
 from gatewaylog.gateway.paths import normalised
 from gatewaylog.gateway.targets import framing_of, target_of
 from gatewaylog.middleware.asgi import TARGET
+from gatewaylog.notices import notice
+from gatewaylog.systemcodes import SystemCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,8 +67,9 @@ class OAuthEntry:
             return
         except ClientError as error:
             response = TokenResponse(status=_STATUSES.get(type(error), _STALLED), headers=UNKEPT)
-        except Exception:  # noqa: BLE001 - standard error tells why
-            sys.stderr.write(f"gatewaylog: {traceback.format_exc()}")
+        except Exception as error:  # noqa: BLE001 - the system log tells why
+            told = f"a fault of the gateway's own, {type(error).__name__}: {error}"
+            notice(told, "ERROR", SystemCode.INTERNAL, error=error)
             response = TokenResponse(status=500, headers=UNKEPT)
         headers = response.headers if body.whole else [*response.headers, _CLOSE]
         await answer(send, response.status, headers, response.body)

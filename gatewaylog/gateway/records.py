@@ -15,6 +15,7 @@ from gatewaylog.audit.events.ends import End, told
 from gatewaylog.audit.events.pruning import retention_run
 from gatewaylog.exceptions import ConfigurationError, LogError
 from gatewaylog.notices import notice
+from gatewaylog.systemcodes import SystemCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -80,7 +81,7 @@ class Records:
         try:
             log = _opened(self._place)
         except LogError as error:
-            notice(f"{error}; {event} is not recorded")
+            notice(f"{error}; {event} is not recorded", code=SystemCode.RESOURCE_INSERT)
             return
         log.record(told)
         log.close()

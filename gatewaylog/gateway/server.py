@@ -19,6 +19,7 @@ from gatewaylog.gateway.session import SessionProtocol
 from gatewaylog.gateway.signals import release
 from gatewaylog.gateway.silence import Silence
 from gatewaylog.notices import notice
+from gatewaylog.systemcodes import SystemCode
 
 if TYPE_CHECKING:
     import socket
@@ -151,10 +152,14 @@ class GatewayServer(uvicorn.Server):
             self._serving.reload(config)
         except ConfigurationError as error:
             for problem in error.problems:
-                say(problem, "ERROR")
+                say(problem, "ERROR", SystemCode.CONFIGURATION_READ)
             say("the configuration stays as it was")
         except LogError as error:
-            say(f"{error}; the configuration stays as it was")
+            say(
+                f"{error}; the configuration stays as it was",
+                "ERROR",
+                SystemCode.CONFIGURATION_READ,
+            )
         else:
             say("serving by the new configuration")
             for key in _AT_START:
@@ -167,7 +172,11 @@ class GatewayServer(uvicorn.Server):
         try:
             self._serving.reopen()
         except LogError as error:
-            say(f"{error}; the log stays in the file that is open")
+            say(
+                f"{error}; the log stays in the file that is open",
+                "ERROR",
+                SystemCode.RESOURCE_UPDATE,
+            )
 
 
 # Keys of [server] that are read once.
@@ -196,6 +205,6 @@ def uvicorn_config(serving: Serving, server: ServerConfig) -> uvicorn.Config:
     )
 
 
-def say(text: str, level: Level = "INFO") -> None:
+def say(text: str, level: Level = "INFO", code: SystemCode = SystemCode.OK) -> None:
     """Tell the operator, in the system log."""
-    notice(text, level)
+    notice(text, level, code, above=1)

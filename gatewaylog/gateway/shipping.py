@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from gatewaylog.notices import notice
+from gatewaylog.systemcodes import SystemCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -139,7 +140,9 @@ class Shippers:
         if was_wanted:
             notice(
                 f"shipping to {order.to} ended with status {process.returncode};"
-                f" it begins again in {_PAUSE:g} s"
+                f" it begins again in {_PAUSE:g} s",
+                "ERROR",
+                SystemCode.RESTART,
             )
             self._due[order] = time.monotonic() + _PAUSE
 

@@ -12,6 +12,7 @@ import time
 
 from gatewaylog.notices import notice
 from gatewaylog.sinks.room import Outlet
+from gatewaylog.systemcodes import SystemCode
 
 _PIECE = 64 * 1024  # bytes that are read at once
 _AGAIN = 1.0  # seconds until an output that fails is tried again
@@ -83,7 +84,8 @@ class StandardOutput:
             if self._parts.pop(reader):
                 self._waiting += rest + b"\n"
                 self.lost += 1
-                notice("a worker was killed in the middle of a line: its event is lost")
+                told = "a worker was killed in the middle of a line: its event is lost"
+                notice(told, code=SystemCode.RESOURCE_INSERT)
 
     def _write(self) -> None:
         try:
@@ -103,5 +105,6 @@ class StandardOutput:
         while self._parts:  # what nobody reads is counted
             self._take(next(iter(self._parts)), is_last=True)
         if count := self._waiting.count(b"\n"):
-            notice(f"{count} lines were not written to standard output: nobody reads it")
+            told = f"{count} lines were not written to standard output: nobody reads it"
+            notice(told, code=SystemCode.RESOURCE_INSERT)
         self._outlet.close()

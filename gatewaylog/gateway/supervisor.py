@@ -24,6 +24,7 @@ from gatewaylog.gateway.shipping import Shippers, orders_of
 from gatewaylog.gateway.signals import TAKEN, hold, release
 from gatewaylog.gateway.standard_output import StandardOutput
 from gatewaylog.gateway.upstream.httptools_engine import HttptoolsEngine
+from gatewaylog.systemcodes import SystemCode
 
 if TYPE_CHECKING:
     import socket
@@ -221,7 +222,7 @@ class Parent:
             task()
             status = 0
         except GatewaylogError as error:
-            say(str(error))
+            say(str(error), "ERROR", SystemCode.INITIALISATION)
         finally:
             sys.stdout.flush()
             os._exit(status)
@@ -272,7 +273,7 @@ class Parent:
             self._config = self._load()
         except GatewaylogError as error:
             for line in str(error).splitlines():
-                say(line)
+                say(line, "ERROR", SystemCode.CONFIGURATION_READ)
             say("the configuration stays as it was")
             return False
         return True
@@ -291,7 +292,8 @@ class Parent:
         ended, status = os.waitpid(pid, os.WNOHANG)
         if ended and not self._stopping:
             code = os.waitstatus_to_exitcode(status)
-            say(f"worker {pid} ended with status {code}; starting another", "ERROR")
+            line = f"worker {pid} ended with status {code}; starting another"
+            say(line, "ERROR", SystemCode.RESTART)
             self._wait(_PAUSE)
         return bool(ended)
 

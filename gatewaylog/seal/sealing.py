@@ -14,6 +14,7 @@ from gatewaylog.seal.covered import Covered
 from gatewaylog.seal.digest import SUFFIX, Digest, read_line
 from gatewaylog.seal.ledger import opened
 from gatewaylog.sinks.retention import finish
+from gatewaylog.systemcodes import SystemCode
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,7 +69,7 @@ class Sealing:
     def _tell(self, error: OSError) -> None:
         told = f"can't write {self._ledger}: {error.strerror}"
         if told != self._failed:
-            notice(told)
+            notice(told, code=SystemCode.CRYPTOGRAPHY_CREATE)
         self._failed = told
 
     def _is_renamed(self) -> bool:

@@ -15,6 +15,7 @@ from gatewaylog.ship.running import ship
 from gatewaylog.ship.settings import Settings
 from gatewaylog.ship.shipper import FAREWELL
 from gatewaylog.ship.stopping import Stop, stop_by
+from gatewaylog.systemcodes import SystemCode
 
 _NICE = 10  # calls go first
 
@@ -35,7 +36,7 @@ def main() -> int:
     try:
         ship(settings, [Path(log) for log in told["logs"]], Path(told["state"]), stop)
     except GatewaylogError as error:
-        notice(str(error))
+        notice(str(error), "ERROR", SystemCode.INITIALISATION)
         return 2
     return 0
 

@@ -13,6 +13,7 @@ from gatewaylog.ship.checkpoint import Sending
 from gatewaylog.ship.destination import Refusal, Refused, RefusedInPart, TryAgain
 from gatewaylog.ship.sizing import Sizing
 from gatewaylog.ship.stopping import OutOfTime
+from gatewaylog.systemcodes import SystemCode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -145,7 +146,7 @@ class Shipper:
 
     def _tell_gaps(self) -> None:
         for gap in self._trail.gaps:
-            notice(str(gap))
+            notice(str(gap), code=SystemCode.RESOURCE_RETRIEVE)
         self._state.tell(self._trail.gaps)
         self._trail.gaps.clear()
         self._state.save(replace(self._state.checkpoint, positions=self._trail.positions))
@@ -183,7 +184,8 @@ class Shipper:
         now = time.monotonic()
         if self._untold and now - self._told >= every:
             to = self._state.checkpoint.to
-            notice(f"{to}: {self._untold} refused for good, to the dead letters: {reason}")
+            told = f"{to}: {self._untold} refused for good, to the dead letters: {reason}"
+            notice(told, code=SystemCode.RESOURCE_INSERT)
             self._untold, self._told = 0, now
 
     def _sent(self, records: Sequence[Record], *, once: bool) -> list[Refusal]:
@@ -266,7 +268,8 @@ class Shipper:
         if reason not in self._reasons and len(self._reasons) < _REASONS:
             self._reasons.add(reason)
             to = self._state.checkpoint.to
-            notice(f"{to}: {reason}; trying again, nothing is lost")
+            told = f"{to}: {reason}; trying again, nothing is lost"
+            notice(told, code=SystemCode.RESOURCE_CONNECT)
 
     def _watch(self) -> None:
         """Take note of files that come meanwhile: gone before they are read, they are gaps."""

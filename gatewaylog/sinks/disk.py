@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gatewaylog.forks import renew_after_fork
 from gatewaylog.notices import notice
+from gatewaylog.systemcodes import SystemCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,6 +90,7 @@ class Disk:
     def _synced(self) -> str | None:
         reason = self._sink.sync()
         if reason is not None and reason != self._failed:
-            notice(f"can't bring {self._sink.name} to the disk: {reason}")
+            told = f"can't bring {self._sink.name} to the disk: {reason}"
+            notice(told, code=SystemCode.RESOURCE_INSERT)
         self._failed = reason or ""
         return reason

@@ -27,6 +27,7 @@ from gatewaylog.notices import notice
 from gatewaylog.sinks.fitness import LINK, unfit
 from gatewaylog.sinks.owner import Owner
 from gatewaylog.sinks.torn import again, end_a_torn_line, ends_whole, glued_to, stands_at_end
+from gatewaylog.systemcodes import SystemCode
 
 if TYPE_CHECKING:
     from gatewaylog.sinks.rotation import Rotation
@@ -235,7 +236,8 @@ class FileSink:
         self.owner.kept()
         was_astray, self._astray = self._astray, True
         if not was_astray:
-            notice(f"{self.path}: {reason}; lines go on into the file that had this name")
+            told = f"{self.path}: {reason}; lines go on into the file that had this name"
+            notice(told, code=SystemCode.RESOURCE_UPDATE)
 
     def reopen(self) -> None:
         """Open the path again, as after a rename by logrotate. Raises LogError as the constructor.

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from gatewaylog.forks import renew_after_fork
 from gatewaylog.notices import notice
 from gatewaylog.sinks.retention import tidy
+from gatewaylog.systemcodes import SystemCode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,7 +107,7 @@ class Housekeeper:
         except OSError as error:
             told = f"can't keep house beside {self._sink.path}: {error.strerror}"
             if told != self._failed:
-                notice(told)
+                notice(told, code=SystemCode.RESOURCE_REMOVE)
             self._failed = told
             return True
         finally:

@@ -20,6 +20,7 @@ from gatewaylog.sinks.packing import PACKED, packer
 from gatewaylog.sinks.registered import registered
 from gatewaylog.sinks.rotation import rotated_from
 from gatewaylog.sinks.shipped import tell_missed, unpassed
+from gatewaylog.systemcodes import SystemCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -213,7 +214,8 @@ def _pack(file: Path, fd: int, form: str, pause: Callable[[], object]) -> None:
         _pack_to(fresh, fd, form, pause)
         fresh.replace(file.with_name(f"{file.name}.{form}"))
     except OSError as error:
-        notice(f"can't pack {file}: {error.strerror}; it stays as it is")
+        told = f"can't pack {file}: {error.strerror}; it stays as it is"
+        notice(told, code=SystemCode.RESOURCE_UPDATE)
         return
     finally:
         fresh.unlink(missing_ok=True)

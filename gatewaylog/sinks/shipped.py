@@ -18,6 +18,7 @@ from gatewaylog.notices import notice
 from gatewaylog.sinks.numbers import numbers_in
 from gatewaylog.sinks.packing import PACKED, lines_of
 from gatewaylog.sinks.registered import read_small
+from gatewaylog.systemcodes import SystemCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -121,7 +122,8 @@ def tell_missed(log: Path, file: Path, missing: Iterable[Unpassed]) -> None:
         for run in runs_behind(file, offset):
             notice(
                 f"{file} is deleted before the shipper of {state} had it:"
-                f" writer {run.writer}, Seq {run.first} to {run.last}"
+                f" writer {run.writer}, Seq {run.first} to {run.last}",
+                code=SystemCode.RESOURCE_REMOVE,
             )
             lines.append(_line(file, state, run))
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC

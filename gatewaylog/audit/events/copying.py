@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gatewaylog.forks import renew_after_fork
 from gatewaylog.notices import notice
+from gatewaylog.systemcodes import SystemCode
 
 if TYPE_CHECKING:
     from gatewaylog.audit.events.records import AuditEvent
@@ -48,7 +49,8 @@ class TableCopy:
         """Take a record. Never raises, never waits."""
         if len(self._waiting) >= self._most:
             if not self.left_out:
-                notice("the table of the event log is too slow; records are left out of it")
+                told = "the table of the event log is too slow; records are left out of it"
+                notice(told, code=SystemCode.RESOURCE_INSERT)
             self.left_out += 1
             return
         self._waiting.append(event)
@@ -81,7 +83,8 @@ class TableCopy:
         except (SQLAlchemyError, OSError) as error:
             if not self._failed:
                 reason = str(getattr(error, "orig", None) or error).splitlines()[0]
-                notice(f"can't write the table of the event log: {reason}; trying on")
+                told = f"can't write the table of the event log: {reason}; trying on"
+                notice(told, code=SystemCode.RESOURCE_INSERT)
             self._failed = True
             return False
         self._failed = False
@@ -97,4 +100,5 @@ class TableCopy:
         if self._thread is not None:
             self._thread.join(_FAREWELL + self._again)
         if missing := len(self._waiting) + self.left_out:
-            notice(f"{missing} records are not in the table of the event log")
+            told = f"{missing} records are not in the table of the event log"
+            notice(told, code=SystemCode.RESOURCE_INSERT)

@@ -15,6 +15,7 @@ from gatewaylog.forks import renew_after_fork
 from gatewaylog.notices import notice
 from gatewaylog.sinks import FileSink, Sink
 from gatewaylog.sinks.keeping import Keeping
+from gatewaylog.systemcodes import SystemCode
 
 if TYPE_CHECKING:
     import os
@@ -136,13 +137,15 @@ class EventLog:
         )
         reason = self._write(told)
         if reason is None:
-            notice(f"{self._untold} records were not written to the event log")
+            line = f"{self._untold} records were not written to the event log"
+            notice(line, code=SystemCode.RESOURCE_INSERT)
             self._untold = 0
         return reason
 
     def _lose(self, reason: str) -> None:
         if not self._untold:
-            notice(f"can't write the event log: {reason}; records are lost until it can")
+            told = f"can't write the event log: {reason}; records are lost until it can"
+            notice(told, code=SystemCode.RESOURCE_INSERT)
             self._reason = reason
         self._untold += 1
         self.lost += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gatewaylog.notices import notice
+from gatewaylog.systemcodes import SystemCode
 
 if TYPE_CHECKING:
     import os
@@ -41,7 +42,8 @@ class Places:
             return None
         except self._damage as error:
             if not self._told:
-                notice(f"{self._path}: is damaged: {error}; places are missing")
+                told = f"{self._path}: is damaged: {error}; places are missing"
+                notice(told, code=SystemCode.RESOURCE_RETRIEVE)
             self._told = True
             return None
         location = found.get("location") if isinstance(found, dict) else None

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from gatewaylog.audit.rules.reporting import shown
 from gatewaylog.notices import notice
+from gatewaylog.systemcodes import SystemCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -111,7 +112,8 @@ class Webhook:
 
     def _wait(self, reason: str, seconds: float) -> None:
         if not self._failing:
-            notice(f"the webhook does not take findings: {reason}; they are posted again")
+            told = f"the webhook does not take findings: {reason}; they are posted again"
+            notice(told, code=SystemCode.RESOURCE_CONNECT)
         self._failing = True
         with self._changed:
             self._changed.wait_for(lambda: self._closing, max(seconds, self._pause))
