@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gatewaylog.audit.rules import Finding, TokenEvent, TokenUse, Watch
     from gatewaylog.audit.rules.rule import Rule
     from gatewaylog.cli.verbs import Parser
-    from gatewaylog.reader import Entry
+    from gatewaylog.reader import Entry, Source
 
     Row = TokenUse | TokenEvent
 
@@ -116,25 +116,48 @@ def rules_of(options: Namespace, configured: logs.Configured, stack: ExitStack) 
 
 
 def _held(options: Namespace, events: str) -> Iterator[Row]:
-    """Yield what the files hold, rotated ones too, in the order of time."""
-    from gatewaylog.audit.events.reading import Records
-    from gatewaylog.audit.rules.lines import event_of
-    from gatewaylog.exceptions import ReaderError
-    from gatewaylog.reader import find, lines_of
+    """Yield what the files hold, rotated ones too, in the order of time.
 
-    lives: list[TokenEvent] = []
-    if events:
-        try:
-            records = Records().of(find([events], rotated=True))
-            lives = sorted(
-                (life for _, record in records if (life := event_of(record))),
-                key=lambda life: life.at,
-            )
-        except ReaderError:
-            lives = []  # nothing was recorded yet
-    entries = lines_of(logs.sources_of(options, "tokens"))
-    sorted_rows: list[Iterable[Row]] = [lives, _uses(entries)]
+    Lines of both logs may stand in any of them, and how tokens began and ended may stand behind
+    their use: it is looked for first. There is little of it.
+    """
+    from gatewaylog.reader import lines_of
+
+    sources = logs.sources_of(options, "tokens")
+    lives = dict.fromkeys(_lives([*_recorded(events), *sources]))  # a file may be named twice
+    sorted_rows: list[Iterable[Row]] = [
+        sorted(lives, key=lambda life: life.at),
+        _uses(lines_of(sources)),
+    ]
     yield from heapq.merge(*sorted_rows, key=lambda row: row.at)
+
+
+def _recorded(events: str) -> list[Source]:
+    """Find the files of the configuration's event log."""
+    from gatewaylog.exceptions import ReaderError
+    from gatewaylog.reader import find
+
+    try:
+        return find([events], rotated=True) if events else []
+    except ReaderError:
+        return []  # nothing was recorded yet
+
+
+def _lives(sources: Iterable[Source]) -> Iterator[TokenEvent]:
+    """Yield the events in tokens' lives, in the order of lines."""
+    from gatewaylog.audit.rules.lines import LIFE, life_of
+    from gatewaylog.formats import Unparsed
+    from gatewaylog.reader import blocks_of, entries_in
+
+    for source in sources:
+        if source.is_pipe:
+            with source.seekable():  # keeps what it holds, as that is read again
+                pass
+        for block in blocks_of(source):
+            for entry in entries_in(block) if LIFE in block.raw else ():
+                is_told = LIFE in entry.raw and isinstance(entry.line, Unparsed)
+                if is_told and (life := life_of(entry.raw)):
+                    yield life
 
 
 def _uses(entries: Iterable[Entry]) -> Iterator[TokenUse]:
@@ -169,12 +192,10 @@ class _Coming:
     """Rows as they come to the logs at `paths`, and to the event log."""
 
     def __init__(self, paths: Sequence[str], events: str) -> None:
-        from gatewaylog.audit.events.reading import Records
         from gatewaylog.reader import Follower
 
-        self._records = Records()
-        self._calls = Follower(paths)
-        self._lives = Follower([events]) if events else None
+        # The event log first: what happened to a token comes before its use.
+        self._logs = [Follower(names) for names in ([events] if events else [], paths)]
         self._begin = time.time()
         self._met: set[Row] = set()  # what is written while the log is read may be met twice
 
@@ -182,9 +203,8 @@ class _Coming:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for follower in (self._calls, self._lives):
-            if follower is not None:
-                follower.close()
+        for follower in self._logs:
+            follower.close()
 
     def after(self, held: Iterable[Row]) -> Iterator[Row]:
         """Yield the rows that are held, and take note of those that may be met again."""
@@ -195,10 +215,8 @@ class _Coming:
 
     def rows(self) -> list[Row]:
         """Return what has come, in the order of time."""
-        from gatewaylog.audit.rules.lines import event_of
+        from gatewaylog.audit.rules.lines import row_of
 
-        came = [entry.raw for entry in self._lives.poll()] if self._lives else []
-        records = self._records.of_lines(came)
-        rows: list[Row] = [life for _, record in records if (life := event_of(record))]
-        rows += _uses(self._calls.poll())
-        return sorted((row for row in rows if row not in self._met), key=lambda row: row.at)
+        came = (row_of(entry.line) for log in self._logs for entry in log.poll())
+        fresh = dict.fromkeys(row for row in came if row is not None and row not in self._met)
+        return sorted(fresh, key=lambda row: row.at)

@@ -7,8 +7,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from gatewaylog.audit.events import GatewayEvent
+from gatewaylog.audit.events.line import parse_line
 from gatewaylog.audit.rules.records import TokenEvent, TokenUse
 from gatewaylog.events import IncomingRequest, LogLoss, RequestError
+from gatewaylog.formats import Unparsed
+from gatewaylog.reader.times import clean
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -22,6 +25,25 @@ _KINDS: dict[str, Literal["issued", "refused", "revoked"]] = {
     GatewayEvent.TOKEN_REVOKED: "revoked",
 }
 _TOLD = re.compile(r"(token_ref|expires_at)=(\S+)")
+LIFE = b"TOKEN_"
+"""What a line holds in which the event log tells of a token's life, and few others do."""
+
+
+def row_of(line: Line | Unparsed) -> TokenUse | TokenEvent | None:
+    """Return what a line of either log tells; None for one that tells rules nothing.
+
+    The two are told apart by their form, as `ship --to database` does it: what is no event of the
+    access log may be a record of the event log.
+    """
+    return life_of(line.raw) if isinstance(line, Unparsed) else use_of(line)
+
+
+def life_of(raw: bytes) -> TokenEvent | None:
+    """Return the event in a token's life that a line of the event log tells; None for others."""
+    try:
+        return event_of(parse_line(clean(raw))) if LIFE in raw else None
+    except ValueError:  # it is no record, or of a time that none has
+        return None
 
 
 def use_of(line: Line) -> TokenUse | None:
@@ -60,5 +82,5 @@ def event_of(record: AuditEvent) -> TokenEvent | None:
 def _moment(text: str | None) -> float | None:
     try:
         return None if text is None else datetime.fromisoformat(text).timestamp()
-    except ValueError:
+    except (ValueError, OverflowError):
         return None

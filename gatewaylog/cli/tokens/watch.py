@@ -18,7 +18,8 @@ EXAMPLE = """\
 
 A finding is told once for a rule and a client in 24 hours, over restarts too. Rules
 are left out and given thresholds by [rules] in gateway.toml, which also takes
-webhook, geoip and state. How tokens began and ended comes from event_log.path."""
+webhook, geoip and state. How tokens began and ended comes from event_log.path and
+from event logs among FILE: lines of both logs are told apart by their form."""
 
 
 def configure(parser: Parser) -> None:
