@@ -8,6 +8,7 @@ waits. API keys never wait.
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 import time
 from dataclasses import dataclass
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from gatewaylog.auth.registry import Registry, Unasked
     from gatewaylog.auth.verdicts import Verdicts
 
+_log = logging.getLogger(__name__)
 Lines = list[tuple[bytes, bytes]]
 
 LONGEST_TOKEN = 8192  # bytes
@@ -146,6 +148,8 @@ class Credentials:
             return otherwise
         digest = hashlib.sha256(credential).digest()
         known = registry.known(digest)
+        if _log.isEnabledFor(logging.DEBUG):
+            _log.debug("the key is %s", "asked for" if known is UNASKED else "in the cache")
         if known is not UNASKED:
             return judged(shown, credential, known, label, scopes)
 
@@ -180,6 +184,9 @@ class Credentials:
             return Refused(failure=INVALID_CREDENTIALS, credential=token or None)
         digest = hashlib.sha256(token).digest()
         verdict = self._sources.cache.get(digest)
+        if _log.isEnabledFor(logging.DEBUG):
+            found = "asked for" if verdict is None else "in the cache"
+            _log.debug("the token's verdict is %s", found)
         if verdict is not None:
             application = self._known(_client_of(verdict))
             if application is not UNASKED:

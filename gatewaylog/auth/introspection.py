@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from base64 import b64encode
 from dataclasses import dataclass, field
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     Post = Callable[[list[tuple[bytes, bytes]], bytes], Awaitable[bytes]]
+
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +79,7 @@ class Introspection:
         """Ask about a token. Anything but a clear answer is AUTH_UNAVAILABLE."""
         begun = self._breaker.begin()
         if begun is None:
+            _log.debug("the server is left alone for a while: it did not answer in time")
             return Answer(AUTH_UNAVAILABLE)
         form = {"token": token, "token_type_hint": "access_token"}
         try:
@@ -98,13 +103,17 @@ class Introspection:
     def _judged(self, claims: dict[str, Any]) -> Answer:
         asking, now = self._asking, self._now()
         if claims["active"] is False:
+            _log.debug("the token is not active")
             return Answer(TOKEN_INACTIVE, asking.cached)
         expires, begins = seconds(claims.get("exp", FOREVER)), seconds(claims.get("nbf", 0))
         if asking.audiences and not is_for(claims, asking.audiences):
+            _log.debug("aud %.200r is not accepted", claims.get("aud"))
             return Answer(INVALID_CREDENTIALS, asking.cached)
         if expires is None or begins is None or begins > now:
+            _log.debug("exp or nbf is no time, or nbf has not come")
             return Answer(INVALID_CREDENTIALS)
         if expires <= now:
+            _log.debug("exp was %g s ago", now - expires)
             return Answer(TOKEN_EXPIRED, asking.cached)
         facts = Facts(
             first_text(claims, asking.client_claims),

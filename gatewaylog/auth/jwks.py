@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import math
 import time
 import warnings
@@ -20,6 +21,7 @@ from gatewaylog.systemcodes import SystemCode
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
+_log = logging.getLogger(__name__)
 Key: TypeAlias = RSAKey | ECKey | OKPKey
 
 _MOST_BYTES = 512 * 1024
@@ -139,6 +141,7 @@ class Keys:
         key = self._found(kid, algorithm)
         if key is None and kid is not None and await self._looked_again():
             key = self._found(kid, algorithm)
+        _log.debug("kid %.200r, alg %s: %s", kid, algorithm, "no key" if key is None else "found")
         if key is None and self._failed > self._fetched:
             raise AuthServerError("the keys can't be read")
         return key
@@ -181,6 +184,7 @@ class Keys:
         if self._failed > self._fetched:
             notice("auth.jwt.jwks: the keys can be read again")
         self._keys, self._fetched = keys, self._monotonic()
+        _log.debug("%d keys were fetched", len(keys))
 
     async def aclose(self) -> None:
         """End what is under way."""

@@ -7,6 +7,7 @@ The algorithm is one of those configured, and the key one of that algorithm's ki
 from __future__ import annotations
 
 import json
+import logging
 import time
 import warnings
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from gatewaylog.auth.jwks import Key, Keys
 
+_log = logging.getLogger(__name__)
 ALGORITHMS = ("RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519")
 _LONGEST_HEADER = 4096  # bytes; what joserfc allows is too little for x5c
 _MALFORMED = (JoseError, ValueError, TypeError, KeyError, RecursionError, OverflowError)
@@ -72,9 +74,11 @@ class Jwts:
         try:
             signed = jws.extract_compact(token, None, self._registry)
             algorithm, kid = _header(signed.headers())
-        except _MALFORMED:
+        except _MALFORMED as error:
+            _log.debug("what looks like a JWT is none: %s", type(error).__name__)
             return Answer(INVALID_CREDENTIALS, self._cached)
         if algorithm not in self._rules.algorithms:
+            _log.debug("kid %.200r: alg %.40r is not accepted", kid, algorithm)
             return Answer(INVALID_CREDENTIALS, self._cached)
         try:
             key = await self._keys.find(kid, algorithm)
@@ -83,7 +87,10 @@ class Jwts:
         if key is None:
             return Answer(INVALID_CREDENTIALS)  # the key may come to be known
         claims = self._verified(signed, key, algorithm)
-        return Answer(INVALID_CREDENTIALS, self._cached) if claims is None else self._judged(claims)
+        if claims is None:
+            _log.debug("kid %.200r: the signature is wrong, or the claims are malformed", kid)
+            return Answer(INVALID_CREDENTIALS, self._cached)
+        return self._judged(claims)
 
     def _verified(self, signed: jws.CompactSignature, key: Key, algorithm: str) -> Claims | None:
         try:
@@ -99,13 +106,18 @@ class Jwts:
     def _judged(self, claims: Claims) -> Answer:
         rules, now = self._rules, self._now()
         if claims.get("iss") != rules.issuer or not is_for(claims, rules.audiences):
+            told = claims.get("iss"), claims.get("aud")
+            _log.debug("iss %.200r with aud %.200r is not accepted", *told)
             return Answer(INVALID_CREDENTIALS, self._cached)
         expires, begins = seconds(claims.get("exp")), seconds(claims.get("nbf", 0))
         if expires is None or begins is None:
+            _log.debug("exp is missing, or exp or nbf is no time")
             return Answer(INVALID_CREDENTIALS, self._cached)
         if begins > now + rules.leeway:
+            _log.debug("nbf is %g s from now", begins - now)
             return Answer(INVALID_CREDENTIALS)  # it will be good
         if expires + rules.leeway <= now:
+            _log.debug("exp was %g s ago", now - expires)
             return Answer(TOKEN_EXPIRED, self._cached)
         facts = Facts(
             first_text(claims, rules.client_claims),

@@ -7,6 +7,7 @@ refuses takes nothing from the others.
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from gatewaylog.systemcodes import SystemCode
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+_log = logging.getLogger(__name__)
 Per: TypeAlias = Literal["api", "resource", "application", "subscription"]
 
 MICROSECONDS = 1_000_000
@@ -235,4 +237,5 @@ def _exceeded(buckets: Sequence[Bucket], waits: Sequence[int]) -> Exceeded | Non
     if longest <= 0:
         return None
     first = next(bucket for bucket, wait in zip(buckets, waits, strict=True) if wait > 0)
+    _log.debug("over the limit: %.200r; room in %d µs", first.key, longest)
     return Exceeded(first.limit, longest / MICROSECONDS)

@@ -5,6 +5,7 @@ what they are (RFC 7662).
 from __future__ import annotations
 
 import json
+import logging
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     Told = Callable[["TokenEvent"], Awaitable[None]]
 
+_log = logging.getLogger(__name__)
 Kind: TypeAlias = Literal["issued", "refused", "revoked"]
 
 _CHALLENGE = (b"www-authenticate", b'Basic realm="gatewaylog", charset="UTF-8"')
@@ -88,6 +90,8 @@ class TokenEndpoint:
         try:
             return await self._answers[name](request)
         except OAuthError as error:
+            told = error.error, error.description, error.client_id
+            _log.debug("%s: refused, %s: %s; client %.200r", name, *told)
             await self._tell("refused", request, error.client_id, reason=error.error)
             headers = [_CHALLENGE] if error.status == 401 else []
             return _refusal(error.status, error.error, error.description, *headers)

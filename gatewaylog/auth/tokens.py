@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 import re
 import secrets
 import time
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from gatewaylog.audit.issued import TokenStore
     from gatewaylog.auth.verdicts import Verdicts
 
+_log = logging.getLogger(__name__)
 _OCTETS = 32
 _SHAPE = re.compile(rb"[A-Za-z0-9_-]{43}")
 _LOOK_UP = 1.0  # seconds
@@ -75,16 +77,20 @@ class Tokens:
     async def ask(self, token: bytes, digest: bytes) -> Answer:
         """Return what the store knows of a token; AUTH_UNAVAILABLE where it does not say in 1 s."""
         if not _SHAPE.fullmatch(token):
+            _log.debug("the token is none of ours by its shape")
             return Answer(INVALID_CREDENTIALS, self._cached)
         try:
             issued = await self._aside.call(_LOOK_UP, self._store.find, digest)
         except TokenStoreError:
             return Answer(AUTH_UNAVAILABLE)
         if issued is None or not hmac.compare_digest(issued.digest, digest):
+            _log.debug("the token is not in the store")
             return Answer(INVALID_CREDENTIALS, self._cached)
         if issued.revoked_at is not None:
+            _log.debug("the token of client %.200r is revoked", issued.client_id)
             return Answer(TOKEN_INACTIVE, self._cached)
         if issued.expires_at <= self._now():
+            _log.debug("the token of client %.200r has expired", issued.client_id)
             return Answer(TOKEN_EXPIRED, self._cached)
         facts = Facts(issued.client_id, None, issued.scopes, issued.expires_at, own=True)
         return Answer(facts, self._cached)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gatewaylog import errors
 from gatewaylog.admission import admitted
+from gatewaylog.auth import refusals
 from gatewaylog.auth.api_keys import Refused
 from gatewaylog.auth.credentials import Unsettled
 from gatewaylog.gateway.answers import answer
@@ -178,6 +179,7 @@ class Gateway:
     def _allowed(self, call: Call, found: Granted | Refused) -> tuple[bytes, ...]:
         call.exchange.identify(application=found.application, user=found.owner)
         if isinstance(found, Refused):
+            refusals.tell(found, api=call.exchange.api or "")
             raise Refusal(found.failure)
         return _NOTHING if self._forward_credential else found.consumed
 
