@@ -353,6 +353,57 @@ def test_the_readers_role_is_enough_to_ask_and_retentions_to_prune(
     assert len(told("log", roles["reader"])) == 1
 
 
+def test_store_and_trigger_in_one_database_are_told_of(
+    edfi: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Installation(edfi).install()
+    install(edfi)
+    assert main(["tokens", "log", "--database", edfi]) == 0
+    assert capsys.readouterr().err == ""  # no rows of the trigger's yet
+    with connected(edfi) as session:
+        logs_in(session)
+    for words in (["log"], ["suspicious"], ["timeline", "--output", "chart"], ["vendors"]):
+        assert main(["tokens", *words, "--database", edfi]) == 0
+        said = capsys.readouterr().err.splitlines()
+        assert len(said) == 1
+        assert "clientaccesstokenlogs, of Ed-Fi's trigger, holds rows too" in said[0]
+    reader = f"reader_{uuid.uuid4().hex[:8]}"
+    with connected(edfi) as session:
+        session.execute(f"CREATE ROLE {reader} LOGIN IN ROLE gatewaylog_reader")
+    url = make_url(edfi).set(username=reader).render_as_string(hide_password=False)
+    assert main(["tokens", "status", "--database", url, "--output", "table"]) == 0
+    assert "not known: permission denied" in capsys.readouterr().out
+    with connected(edfi) as session:
+        session.execute(f"DROP ROLE {reader}")
+
+
+def test_what_went_is_told_where_the_triggers_rows_can_not_go(
+    edfi: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Installation(edfi).install()
+    install(edfi)
+    add(edfi, [{"access_time": datetime.now(UTC) - 400 * DAY}])
+    name = f"retention_{uuid.uuid4().hex[:8]}"
+    with connected(edfi) as session:
+        session.execute(f"CREATE ROLE {name} LOGIN IN ROLE gatewaylog_retention")
+    url = make_url(edfi).set(username=name).render_as_string(hide_password=False)
+    assert main(["tokens", "prune", "--keep", "90d", "--database", url]) == 2
+    printed = capsys.readouterr()
+    assert len(printed.out.splitlines()) == 2
+    assert "rows of gatewaylog.clientaccesstokenlogs are kept: permission denied" in printed.err
+    with connected(edfi) as session:
+        session.execute(f"DROP ROLE {name}")
+
+
+def test_a_newer_store_is_told_in_one_line(url: str) -> None:
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as session:
+        session.execute("UPDATE store_version SET version_num = '0099'")
+    for words in (["init"], ["log"], ["status"], ["prune", "--keep", "90d"]):
+        done = gatewaylog("tokens", *words, "--database", url)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "the store is newer than this gatewaylog: of version 0099" in said_once(done)
+
+
 def test_a_role_that_may_not_is_told_in_one_line(
     roles: dict[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:

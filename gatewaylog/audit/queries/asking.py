@@ -1,4 +1,7 @@
-"""Asks the store of token use, or where there is none the log of Ed-Fi's trigger."""
+"""Asks the store of token use, or where there is none the log of Ed-Fi's trigger.
+
+Both can be in one database: then the store is asked, and the trigger's rows are pruned with it.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gatewaylog.audit.edfi import postgresql as edfi
 from gatewaylog.audit.queries.statements import MOMENTS, Table
+from gatewaylog.audit.store.catalogue import check_version, is_there
 from gatewaylog.audit.store.engine import FAILURES, engine_at, reason
 from gatewaylog.audit.store.tables import client_access_token_logs as use
 from gatewaylog.exceptions import TokenStoreError
@@ -56,20 +60,32 @@ class Asking:
             raise TokenStoreError(reason(error)) from None
 
     def table(self, connection: sa.Connection) -> Table:
-        """Return the table that there is. Raises TokenStoreError where there is none."""
-        store = STORE[connection.dialect.name]
-        for table in (store, EDFI):
-            if table.dialect == store.dialect and is_there(connection, table.name):
-                return table
-        raise TokenStoreError(f"there are no tables of token use: {self._hint()}")
+        """Return the first of `tables`, which is the one that is asked."""
+        return self.tables(connection)[0]
 
-    def usual_table(self) -> Table:
-        """Return the table that there is, the store's where the database can't be asked."""
+    def tables(self, connection: sa.Connection) -> tuple[Table, ...]:
+        """Return the tables that there are, the store's first.
+
+        Raises TokenStoreError where there is none, or the store is newer than this program.
+        """
+        store = STORE[connection.dialect.name]
+        found = [store] if is_there(connection, store.name) else []
+        if found:
+            check_version(connection)
+        if store.dialect == EDFI.dialect and is_there(connection, EDFI.name):
+            # Beside the store it is the trigger's only where Ed-Fi's own tokens are.
+            found += [EDFI] if not found or is_there(connection, edfi.TOKENS) else []
+        if not found:
+            raise TokenStoreError(f"there are no tables of token use: {self._hint()}")
+        return tuple(found)
+
+    def usual_tables(self) -> tuple[Table, ...]:
+        """Return the tables that there are, the store's where the database can't be asked."""
         try:
             with self.reading() as connection:
-                return self.table(connection)
+                return self.tables(connection)
         except TokenStoreError:
-            return STORE[self._engine.dialect.name]
+            return (STORE[self._engine.dialect.name],)
 
     def _reason(self, error: BaseException) -> str:
         missing = isinstance(error, FileNotFoundError)
@@ -79,13 +95,10 @@ class Asking:
         return f"gatewaylog tokens init --database {self._shown} makes them"
 
 
-def is_there(connection: sa.Connection, name: str) -> bool:
-    """Tell whether there is a table of this name, qualified on PostgreSQL."""
-    if connection.dialect.name == "sqlite":
-        known = sa.text("SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = :name")
-        return bool(connection.execute(known, {"name": name}).scalar_one())
-    named = connection.execute(sa.text("SELECT to_regclass(:name)::text"), {"name": name})
-    return named.scalar_one() is not None
+def holds_rows(connection: sa.Connection, table: Table) -> bool:
+    """Tell by its size whether a table of PostgreSQL's has rows, or had; nobody's code is run."""
+    size = sa.text("SELECT pg_relation_size(to_regclass(:name))")
+    return bool(connection.execute(size, {"name": table.name}).scalar_one())
 
 
 def rows_of(connection: sa.Connection, sql: str) -> Iterator[dict[str, Value]]:

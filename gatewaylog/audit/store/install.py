@@ -8,6 +8,7 @@ from alembic import command
 from alembic.config import Config
 
 from gatewaylog.audit.store import postgresql, sqlite
+from gatewaylog.audit.store.catalogue import check_version
 from gatewaylog.audit.store.engine import FAILURES, engine_at, reason
 from gatewaylog.exceptions import TokenStoreError
 
@@ -20,7 +21,7 @@ _STEPS = "gatewaylog.audit.store:migrations"
 
 
 def install(url: str, *, partition: Unit | None = None) -> None:
-    """Make in one transaction what is missing. Raises TokenStoreError.
+    """Make in one transaction what is missing. Raises TokenStoreError, also for a newer store.
 
     `partition`: what PostgreSQL's next partitions hold; None: what they held, at first a month.
     """
@@ -46,6 +47,7 @@ def _install(connection: sa.Connection, partition: Unit | None) -> None:
 
 def _upgrade(connection: sa.Connection) -> None:
     """Take the steps that were not taken yet, in the transaction that is open."""
+    check_version(connection)
     config = Config()
     config.set_main_option("script_location", _STEPS)
     config.attributes["connection"] = connection

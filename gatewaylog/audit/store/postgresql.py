@@ -105,6 +105,7 @@ def _grants() -> Iterator[str]:
     yield f"GRANT EXECUTE ON FUNCTION gatewaylog.ensure_partition(timestamptz) TO {WRITER}"
     yield f"GRANT EXECUTE ON FUNCTION gatewaylog.drop_before(timestamptz, boolean) TO {RETENTION}"
     yield f"GRANT SELECT ON gatewaylog.store_partitions TO {READER}, {RETENTION}"
+    yield f"GRANT SELECT ON gatewaylog.store_version TO {READER}, {RETENTION}"
 
 
 def _is_number(column: sa.Column[object]) -> bool:

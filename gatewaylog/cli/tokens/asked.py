@@ -11,6 +11,7 @@ from gatewaylog.cli.output.choosing import OUTPUTS, TABLES, refuse_parquet
 from gatewaylog.cli.output.tables import Look
 from gatewaylog.cli.tokens import database
 from gatewaylog.cli.verbs import WrongCall
+from gatewaylog.notices import notice
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
-    from gatewaylog.audit.queries.asking import Value
+    from gatewaylog.audit.queries.asking import Asking, Value
     from gatewaylog.audit.queries.statements import Name, Table, Window
     from gatewaylog.cli.verbs import Parser
     from gatewaylog.search.values import Record
@@ -92,8 +93,19 @@ def print_sql(name: Name, options: Namespace, *, threshold: int = 0) -> None:
     """Print a query, runnable as it stands."""
     from gatewaylog.audit.queries.asking import Asking
 
-    table = Asking(database.url_of(options)).usual_table()
+    table = Asking(database.url_of(options)).usual_tables()[0]
     print(f"{sql_of(name, table, options, threshold=threshold)};")
+
+
+def table_of(asking: Asking, connection: sa.Connection) -> Table:
+    """Return the table that is asked; say so where there is another."""
+    from gatewaylog.audit.queries.asking import holds_rows
+
+    table, *others = asking.tables(connection)
+    for other in others:
+        if holds_rows(connection, other):
+            notice(f"{other.name}, of Ed-Fi's trigger, holds rows too, which are not shown")
+    return table
 
 
 def answer(
@@ -113,7 +125,7 @@ def show_query(name: Name, options: Namespace, *, threshold: int = 0) -> None:
     refuse_parquet(options.output, f"tokens {name}")
     asking = Asking(database.url_of(options))
     with asking.reading() as connection:
-        table = asking.table(connection)
+        table = table_of(asking, connection)
         found = answer(connection, table, name, options, threshold=threshold)
         show(found, options.output, look=look_of(name))
 

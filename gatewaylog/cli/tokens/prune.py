@@ -24,8 +24,8 @@ EXAMPLE = """\
 
 On PostgreSQL whole partitions are dropped, so that rows live up to one partition longer
 than --keep; a login with the role gatewaylog_retention is enough. On SQLite rows are
-deleted, and the file stays as large. In an Ed-Fi ODS/API's database it is the rows of
-the trigger's table."""
+deleted, and the file stays as large. In an Ed-Fi ODS/API's database rows of the
+trigger's table are deleted too, if one may SELECT and DELETE them."""
 
 _KEEP = re.compile(r"[1-9][0-9]{0,5}(d|w|mon|y)")
 _COLUMNS = ("table", "name", "since", "until", "rows", "bytes")
@@ -43,14 +43,18 @@ def configure(parser: Parser) -> None:
 
 def run(options: Namespace) -> int:
     """Let go of what is old, and tell what that was."""
-    from gatewaylog.audit.queries.letting_go import prune, statements
+    from gatewaylog.audit.queries.letting_go import OfTheStoreAlone, prune, statements
 
     refuse_parquet(options.output, "tokens prune")
     url, cutoff = database.url_of(options), _cutoff(options.keep)
     if options.sql:
         print("\n".join(f"{each};" for each in statements(url, cutoff, dry_run=options.dry_run)))
         return 0
-    _tell(prune(url, cutoff, dry_run=options.dry_run), options)
+    try:
+        _tell(prune(url, cutoff, dry_run=options.dry_run), options)
+    except OfTheStoreAlone as error:
+        _tell(error.dropped, options)
+        raise
     return 0
 
 

@@ -72,7 +72,7 @@ def _ask(options: Namespace) -> None:
 
     asking = Asking(database.url_of(options))
     with asking.reading() as connection, ExitStack() as stack:
-        table = asking.table(connection)
+        table = asked.table_of(asking, connection)
         often = asked.answer(connection, table, "suspicious", options, threshold=options.threshold)
         with_rules = not options.no_rules and table is not EDFI  # which has no calls, only logins
         found = _findings(connection, options, stack) if with_rules else iter(())

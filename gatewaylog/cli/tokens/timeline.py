@@ -54,6 +54,7 @@ def _draw(options: Namespace) -> None:
     refuse_parquet(options.output, "tokens timeline")
     asking = Asking(database.url_of(options))
     with asking.reading() as connection:
-        found = asked.answer(connection, asking.table(connection), "timeline", options)
+        table = asked.table_of(asking, connection)
+        found = asked.answer(connection, table, "timeline", options)
         result = charted(found.rows, BY[options.by], asked.window_of("timeline", options))
     show(result, Screen.of_output(), apart=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import uuid
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -10,11 +11,12 @@ import pytest
 import sqlalchemy as sa
 
 from gatewaylog.audit.edfi import Installation
-from gatewaylog.audit.queries.asking import Asking, moment_of
-from gatewaylog.audit.queries.letting_go import prune, statements
+from gatewaylog.audit.queries.asking import STORE, Asking, moment_of
+from gatewaylog.audit.queries.letting_go import OfTheStoreAlone, prune, statements
 from gatewaylog.audit.queries.state import state_of
 from gatewaylog.audit.store.engine import engine_at
-from gatewaylog.audit.store.tables import ship_checkpoints
+from gatewaylog.audit.store.install import install
+from gatewaylog.audit.store.tables import client_access_token_logs, ship_checkpoints
 from gatewaylog.exceptions import TokenStoreError
 from tests.audit.edfi.conftest import connected
 from tests.audit.edfi.test_trigger import LOG, logs_in
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from gatewaylog.audit.queries.state import StoreState
 
 DAY = timedelta(days=1)
+USE = client_access_token_logs.fullname
 
 
 def state(url: str) -> StoreState:
@@ -88,8 +91,6 @@ def test_partitions_are_told_and_next_months_is_among_them(store: str) -> None:
 def test_an_sqlite_without_dbstat_tells_no_sizes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from gatewaylog.audit.store.install import install
-
     monkeypatch.setattr("gatewaylog.audit.queries.state._SQLITE_SIZES", "SELECT * FROM no_dbstat")
     install(f"sqlite:///{tmp_path}/use.db")
     assert state(f"sqlite:///{tmp_path}/use.db").table_bytes is None
@@ -139,6 +140,107 @@ def test_old_rows_of_ed_fis_trigger_go_too(edfi: str) -> None:
         session.execute(f"ALTER TABLE {LOG} DROP access_time CASCADE")
         with pytest.raises(TokenStoreError, match="access_time"):
             prune(edfi, cutoff, dry_run=False)
+
+
+@pytest.fixture
+def both(edfi: str) -> str:
+    """A database with the store and the trigger, a row of each that is old and one that is not."""
+    Installation(edfi).install()
+    install(edfi)
+    now = datetime.now(UTC)
+    add(edfi, [{"access_time": now - days * DAY} for days in (0, 400)])
+    with connected(edfi) as session:
+        logs_in(session)
+        session.execute(f"INSERT INTO {LOG} (access_time) VALUES (now() - interval '400 days')")
+    return edfi
+
+
+def kept(url: str) -> tuple[object, ...]:
+    with connected(url) as session:
+        found = session.execute(f"SELECT (SELECT count(*) FROM {USE}), count(*) FROM {LOG}")
+        return found.fetchone() or ()
+
+
+def test_of_store_and_trigger_in_one_database_what_is_old_goes_of_both(both: str) -> None:
+    cutoff = datetime.now(UTC) - 300 * DAY
+    told = prune(both, cutoff, dry_run=True)
+    tables = ["client_access_token_logs", "token_events", "clientaccesstokenlogs"]
+    assert [one.table for one in told] == tables
+    assert kept(both) == (2, 2)
+    with connected(both) as session:
+        session.execute(";\n".join(statements(both, cutoff, dry_run=True)))
+        assert kept(both) == (2, 2)
+    assert prune(both, cutoff, dry_run=False) == told
+    assert kept(both) == (1, 1)
+    add(both, [{"access_time": cutoff - 100 * DAY}])
+    with connected(both) as session:
+        session.execute(f"INSERT INTO {LOG} (access_time) VALUES (now() - interval '400 days')")
+        assert kept(both) == (2, 2)
+        session.execute(";\n".join(statements(both, cutoff, dry_run=False)))
+    assert kept(both) == (1, 1)
+
+
+def test_who_may_prune_the_store_alone_does_and_is_told(both: str) -> None:
+    name = f"retention_{uuid.uuid4().hex[:8]}"
+    with connected(both) as session:
+        session.execute(f"CREATE ROLE {name} LOGIN IN ROLE gatewaylog_retention")
+    url = sa.make_url(both).set(username=name).render_as_string(hide_password=False)
+    with pytest.raises(OfTheStoreAlone, match="clientaccesstokenlogs are kept: permission") as told:
+        prune(url, datetime.now(UTC) - 300 * DAY, dry_run=False)
+    assert len(told.value.dropped) == 2
+    assert kept(both) == (1, 2)
+    with connected(both) as session:
+        session.execute(f"GRANT SELECT, DELETE ON {LOG} TO {name}")
+        assert len(prune(url, datetime.now(UTC) - 300 * DAY, dry_run=False)) == 1
+        assert kept(both) == (1, 1)
+        session.execute(f"DROP OWNED BY {name}; DROP ROLE {name}")
+
+
+_CODE = """
+CREATE FUNCTION gatewaylog.evil() RETURNS trigger LANGUAGE plpgsql
+    AS 'BEGIN RAISE EXCEPTION ''trapped''; END';
+CREATE FUNCTION gatewaylog.evil_too() RETURNS boolean LANGUAGE plpgsql
+    AS 'BEGIN RAISE EXCEPTION ''trapped''; END';
+"""
+
+
+@pytest.mark.parametrize(
+    "trap",
+    [
+        f"CREATE TRIGGER t BEFORE DELETE ON {LOG} FOR EACH ROW EXECUTE FUNCTION gatewaylog.evil()",
+        f"CREATE RULE r AS ON DELETE TO {LOG} DO ALSO SELECT gatewaylog.evil_too()",
+        f"CREATE POLICY p ON {LOG} USING (gatewaylog.evil_too());"
+        f" ALTER TABLE {LOG} ENABLE ROW LEVEL SECURITY",
+    ],
+)
+def test_nobodys_code_runs_with_the_rights_of_who_prunes(both: str, trap: str) -> None:
+    owner = f"somebody_{uuid.uuid4().hex[:8]}"
+    with connected(both) as session:
+        session.execute(f"{_CODE} {trap}; CREATE ROLE {owner}; ALTER TABLE {LOG} OWNER TO {owner}")
+        for dry_run in (True, False):
+            with pytest.raises(OfTheStoreAlone, match="would run with your rights"):
+                prune(both, datetime.now(UTC) - 300 * DAY, dry_run=dry_run)
+        session.execute(f"ALTER TABLE {LOG} OWNER TO CURRENT_USER; DROP ROLE {owner}")
+
+
+def test_a_view_in_the_triggers_place_is_none_of_its_tables(empty_postgresql: str) -> None:
+    install(empty_postgresql)
+    with connected(empty_postgresql) as session:
+        session.execute("CREATE SCHEMA dbo; CREATE TABLE dbo.clientaccesstokens (id uuid)")
+        session.execute(f"{_CODE} CREATE VIEW {LOG} AS SELECT gatewaylog.evil_too()")
+    asking = Asking(empty_postgresql)
+    with asking.reading() as connection:
+        assert asking.tables(connection) == (STORE["postgresql"],)
+
+
+def test_a_newer_store_is_not_asked(store: str) -> None:
+    engine = engine_at(store)
+    with engine.begin() as connection:
+        schema = "" if store.startswith("sqlite") else "gatewaylog."
+        connection.exec_driver_sql(f"UPDATE {schema}store_version SET version_num = '0099'")
+    asking = Asking(store)
+    with pytest.raises(TokenStoreError, match=r"newer.*0099"), asking.reading() as connection:
+        asking.table(connection)
 
 
 def test_missing_tables_name_what_makes_them(empty_postgresql: str, tmp_path: Path) -> None:

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 import sqlalchemy as sa
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 
 from gatewaylog.audit.events.table import create
 from gatewaylog.audit.issued import Issued
 from gatewaylog.audit.store import postgresql
+from gatewaylog.audit.store.catalogue import VERSION
 from gatewaylog.audit.store.engine import engine_at
 from gatewaylog.audit.store.install import install
 from gatewaylog.audit.store.tables import metadata
@@ -86,6 +89,21 @@ def test_several_at_once_make_one_store(bare: Store) -> None:
 
 def store_version(store: Store) -> list[object]:
     return store.run("SELECT version_num FROM {s}store_version")
+
+
+def test_the_version_that_is_known_is_the_newest_step() -> None:
+    config = Config()
+    config.set_main_option("script_location", "gatewaylog.audit.store:migrations")
+    assert ScriptDirectory.from_config(config).get_heads() == [VERSION]
+
+
+def test_a_store_of_a_newer_program_is_left_as_it_is(store: Store) -> None:
+    store.run("UPDATE {s}store_version SET version_num = '0099'")
+    before = everything(store)
+    with pytest.raises(TokenStoreError, match=r"the store is newer than this gatewaylog.* 0099"):
+        install(store.url)
+    assert everything(store) == before
+    assert store_version(store) == [("0099",)]
 
 
 def test_what_breaks_off_leaves_nothing(bare: Store, monkeypatch: pytest.MonkeyPatch) -> None:

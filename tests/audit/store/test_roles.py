@@ -79,11 +79,12 @@ _COPYING = (
     "SELECT count(*) FROM gatewaylog.client_access_token_logs",
 )
 _SIZES = "SELECT * FROM gatewaylog.store_partitions"
+_VERSION = "SELECT version_num FROM gatewaylog.store_version"
 _DROPPING = "SELECT * FROM gatewaylog.drop_before(now() - interval '1 year', false)"
 _MAY = {
     postgresql.WRITER: _WRITER_MAY,
-    postgresql.READER: (*_READING, _SIZES),
-    postgresql.RETENTION: (_SIZES, _DROPPING),
+    postgresql.READER: (*_READING, _SIZES, _VERSION),
+    postgresql.RETENTION: (_SIZES, _VERSION, _DROPPING),
     "": (),
 }
 
