@@ -23,6 +23,7 @@ from joserfc.jwk import RSAKey
 
 from gatewaylog.audit.token_store import DatabaseTokens
 from gatewaylog.auth.api_keys import new_key
+from gatewaylog.auth.applications import Application
 from gatewaylog.auth.tokens import NewToken, Tokens
 from gatewaylog.auth.verdicts import Verdicts
 
@@ -102,7 +103,8 @@ async def issued(folder: Path) -> str:
     """Return a token of the gateway's own."""
     store = DatabaseTokens(f"sqlite:///{folder}/tokens.db")
     tokens = Tokens(store, Verdicts(), lifetime=86_400)
-    token = await tokens.issue("mobile", frozenset())
+    mobile = Application(name="mobile", owner="amy", client_id="mobile")
+    token = await tokens.issue(mobile, frozenset())
     tokens.close()
     if not isinstance(token, NewToken):
         raise SystemExit("no token was issued")

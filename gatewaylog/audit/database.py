@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError, ProgrammingError, SQLAlchemyError
-from sqlalchemy.schema import CreateIndex, CreateSchema, CreateTable
+from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError, SQLAlchemyError
+from sqlalchemy.schema import CreateColumn, CreateIndex, CreateSchema, CreateTable
 
 from gatewaylog.audit.pool import Pool, fill
 from gatewaylog.exceptions import TokenStoreError
@@ -81,11 +81,12 @@ class Database:
                 self._filling.release()
 
     def _prepare(self, connection: sa.Connection) -> None:
-        """Make the tables where they are not there."""
+        """Make the tables where they are not there, and columns that they lack."""
         if self._ready:
             return
         if not _are_there(connection, self._tables):
             _create(connection, self._tables)
+        _complete(connection, self._tables)
         connection.commit()
         self._ready = True
 
@@ -161,6 +162,32 @@ def _create(connection: sa.Connection, tables: Sequence[sa.Table]) -> None:
                 raise
         else:
             return
+
+
+def _complete(connection: sa.Connection, tables: Sequence[sa.Table]) -> None:
+    """Add the columns that tables of an older version lack; others may at this moment."""
+    while lacking := _lacking(connection, tables):
+        table, column = lacking[0]
+        connection.commit()
+        try:
+            connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {column}")
+            connection.commit()
+        except (OperationalError, ProgrammingError):
+            connection.rollback()
+            if (table, column) in _lacking(connection, tables):
+                raise
+
+
+def _lacking(connection: sa.Connection, tables: Sequence[sa.Table]) -> list[tuple[str, str]]:
+    """Return tables and the columns that they lack, as SQL has them."""
+    schema, dialect = _schema(connection), connection.dialect
+    inspector, lacking = sa.inspect(connection), []
+    for table in tables:
+        there = {column["name"] for column in inspector.get_columns(table.name, schema=schema)}
+        name = table.name if schema is None else f"{schema}.{table.name}"
+        missing = (column for column in table.columns if column.name not in there)
+        lacking += [(name, str(CreateColumn(one).compile(dialect=dialect))) for one in missing]
+    return lacking
 
 
 def _statements(connection: sa.Connection, tables: Sequence[sa.Table]) -> list[Any]:

@@ -8,7 +8,10 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issued:
-    """A token that was issued, by its SHA-256; times are seconds since the epoch."""
+    """A token that was issued, by its SHA-256; times are seconds since the epoch.
+
+    `application` is the one that the client was of then: the token opens nothing for another.
+    """
 
     digest: bytes
     client_id: str
@@ -16,6 +19,7 @@ class Issued:
     issued_at: float
     expires_at: float
     revoked_at: float | None = None
+    application: str = ""
 
 
 class TokenStore(Protocol):

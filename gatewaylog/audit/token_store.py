@@ -31,6 +31,7 @@ access_tokens = sa.Table(
     sa.Column("issued_at", sa.Double, nullable=False),
     sa.Column("expires_at", sa.Double, nullable=False),
     sa.Column("revoked_at", sa.Double),
+    sa.Column("application", sa.String(255)),  # NULL in rows of a table that was made without
     sa.Index("access_tokens_client", "client_id", "expires_at"),
     sa.Index("access_tokens_expiry", "expires_at"),
 )
@@ -62,7 +63,7 @@ class DatabaseTokens:
                 self._swept = time.monotonic()
                 old = access_tokens.c.expires_at < token.issued_at - _KEPT
                 connection.execute(access_tokens.delete().where(old))
-            live = connection.execute(_live(token.client_id, token.issued_at)).scalars().all()
+            live = connection.execute(_live(token)).scalars().all()
             if len(live) >= limit:
                 return min(map(float, live))
             connection.execute(access_tokens.insert().values(_row(token)))
@@ -87,10 +88,13 @@ def _wait_in_line(connection: sa.Connection, client_id: str) -> None:
         connection.execute(sa.select(lock))
 
 
-def _live(client_id: str, now: float) -> sa.Select[Any]:
+def _live(token: Issued) -> sa.Select[Any]:
     table = access_tokens
     return sa.select(table.c.expires_at).where(
-        table.c.client_id == client_id, table.c.expires_at > now, table.c.revoked_at.is_(None)
+        table.c.client_id == token.client_id,
+        table.c.application == token.application,
+        table.c.expires_at > token.issued_at,
+        table.c.revoked_at.is_(None),
     )
 
 
@@ -102,6 +106,7 @@ def _row(token: Issued) -> dict[str, object]:
         "issued_at": token.issued_at,
         "expires_at": token.expires_at,
         "revoked_at": token.revoked_at,
+        "application": token.application,
     }
 
 
@@ -113,4 +118,5 @@ def _issued(row: sa.Row[Any]) -> Issued:
         issued_at=row.issued_at,
         expires_at=row.expires_at,
         revoked_at=row.revoked_at,
+        application=row.application or "",
     )

@@ -32,6 +32,7 @@ from gatewaylog.errors import (
     MISSING_CREDENTIALS,
     NOT_SUBSCRIBED,
     TOKEN_EXPIRED,
+    TOKEN_INACTIVE,
     WRONG_CREDENTIAL_TYPE,
 )
 from gatewaylog.exceptions import TokenStoreError
@@ -250,6 +251,8 @@ class Credentials:
             return Refused(failure=TOKEN_EXPIRED, credential=token)
         if application is None:
             return Refused(failure=NOT_SUBSCRIBED, credential=token, owner=verdict.user)
+        if verdict.own and verdict.application != application.name:
+            return Refused(failure=TOKEN_INACTIVE, credential=token)
         held = verdict.scopes & application.scopes if verdict.own else verdict.scopes
         failure = application.lacks(label, scopes, held)
         user = application.owner if verdict.user is None else verdict.user

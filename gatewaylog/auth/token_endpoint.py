@@ -17,6 +17,7 @@ from gatewaylog.exceptions import TokenStoreError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
+    from gatewaylog.audit.issued import Issued
     from gatewaylog.auth.applications import Application
     from gatewaylog.auth.clients import Clients
     from gatewaylog.auth.tokens import Tokens
@@ -106,7 +107,7 @@ class TokenEndpoint:
         form = form_of(request)
         application = await self._clients.authenticated(request, form)
         scopes = _granted(form, application)
-        issued = await self._tokens.issue(application.client_id, scopes)
+        issued = await self._tokens.issue(application, scopes)
         if isinstance(issued, Refill):
             await self._tell("refused", request, application.client_id, reason="too_many_tokens")
             again = (b"retry-after", b"%d" % max(1, math.ceil(issued.seconds)))
@@ -134,7 +135,7 @@ class TokenEndpoint:
         issued = await self._tokens.find(token)
         if issued is None or issued.revoked_at is not None:
             return TokenResponse(status=200, headers=_HEADERS)  # RFC 7009 §2.2: no error
-        if issued.client_id != application.client_id:
+        if not _is_of(issued, application):
             raise OAuthError(
                 "invalid_grant",
                 "the token is another client's",
@@ -151,7 +152,9 @@ class TokenEndpoint:
         asking = await self._clients.authenticated(request, form)
         issued = await self._tokens.find(_asked_about(form, asking))
         application = None if issued is None else await self._clients.named(issued.client_id)
-        if issued is None or application is None or not self._tokens.is_live(issued):
+        if issued is None or application is None or not _is_of(issued, application):
+            return _json({"active": False})
+        if not self._tokens.is_live(issued):
             return _json({"active": False})
         answer: dict[str, object] = {
             "active": True,
@@ -182,6 +185,11 @@ class TokenEndpoint:
             remote_ip=request.remote_ip,
         )
         await self._told(event)
+
+
+def _is_of(issued: Issued, application: Application) -> bool:
+    """Tell whether a token was issued to this client while it was this application's."""
+    return (issued.client_id, issued.application) == (application.client_id, application.name)
 
 
 def _granted(form: Mapping[str, str], application: Application) -> frozenset[str]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gatewaylog.audit.issued import TokenStore
+    from gatewaylog.auth.applications import Application
     from gatewaylog.auth.verdicts import Verdicts
 
 _log = logging.getLogger(__name__)
@@ -92,16 +93,24 @@ class Tokens:
         if issued.expires_at <= self._now():
             _log.debug("the token of client %.200r has expired", issued.client_id)
             return Answer(TOKEN_EXPIRED, self._cached)
-        facts = Facts(issued.client_id, None, issued.scopes, issued.expires_at, own=True)
+        facts = Facts(
+            issued.client_id,
+            None,
+            issued.scopes,
+            issued.expires_at,
+            own=True,
+            application=issued.application,
+        )
         return Answer(facts, self._cached)
 
-    async def issue(self, client_id: str, scopes: frozenset[str]) -> NewToken | Refill:
-        """Return a new token. Raises TokenStoreError."""
+    async def issue(self, application: Application, scopes: frozenset[str]) -> NewToken | Refill:
+        """Return a new token for an application's client. Raises TokenStoreError."""
         token = secrets.token_urlsafe(_OCTETS)
         now = float(int(self._now()))
         issued = Issued(
             digest=hashlib.sha256(token.encode()).digest(),
-            client_id=client_id,
+            client_id=application.client_id,
+            application=application.name,
             scopes=scopes,
             issued_at=now,
             expires_at=now + self.lifetime,

@@ -18,7 +18,8 @@ class Facts(NamedTuple):
 
     `client_id` names the application's client, `user` who it was given for (None: the
     application's owner), `expires` is in seconds since the epoch. An `own` token opens no more
-    than the scopes that its application has now.
+    than the scopes that its application has now, and nothing where its client is not that of
+    `application` any more.
     """
 
     client_id: str | None
@@ -26,6 +27,7 @@ class Facts(NamedTuple):
     scopes: frozenset[str]
     expires: float
     own: bool = False
+    application: str = ""
 
 
 Verdict: TypeAlias = Facts | Failure

@@ -8,6 +8,7 @@ import hashlib
 import multiprocessing
 import stat
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,6 +87,32 @@ def test_live_tokens_count_alone(store: DatabaseTokens) -> None:
     assert store.issue(token("e", at=200.0), limit=2) is None
     assert store.issue(token("f", at=1899.0), limit=2) == 1900.0
     assert store.issue(token("g", at=1900.0), limit=2) is None
+
+
+def test_a_table_of_an_older_version_gets_the_column_that_it_lacks(url: str) -> None:
+    """Once, whoever comes first; a token from before is no application's."""
+    with contextlib.closing(DatabaseTokens(url)) as made:
+        made.issue(token("before"), limit=15)
+    engine = sa.create_engine(url)
+    name = access_tokens.name if url.startswith("sqlite") else f"gatewaylog.{access_tokens.name}"
+    with engine.begin() as connection:
+        connection.execute(sa.text(f"ALTER TABLE {name} DROP COLUMN application"))
+    engine.dispose()
+    stores = [DatabaseTokens(url) for _ in range(8)]
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(lambda one: one.find(token("before").digest), stores))
+    assert found == [token("before")] * 8
+    kept = replace(token("after"), application="shop")
+    stores[0].issue(kept, limit=15)
+    assert stores[1].find(kept.digest) == kept
+    for one in stores:
+        one.close()
+
+
+def test_another_applications_tokens_of_a_client_do_not_count(store: DatabaseTokens) -> None:
+    assert store.issue(replace(token("a"), application="shop"), limit=1) is None
+    assert store.issue(replace(token("b"), application="other"), limit=1) is None
+    assert store.issue(replace(token("c"), application="other"), limit=1) == 2800.0
 
 
 def test_tokens_are_forgotten_a_day_after_their_end(url: str) -> None:

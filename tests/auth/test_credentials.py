@@ -282,7 +282,7 @@ async def test_a_token_of_ours_opens_no_more_than_its_application_may_now() -> N
     scopes = {"scopes": frozenset({"b"})}
     foreign = await settled(credentials(Source(facts())), TOKEN, **scopes)
     assert isinstance(foreign, Granted)
-    own = await settled(credentials(Source(facts(own=True))), TOKEN, **scopes)
+    own = await settled(credentials(Source(facts(own=True, application="mobile"))), TOKEN, **scopes)
     assert isinstance(own, Refused)
     assert own.failure is errors.SCOPE_MISSING
 

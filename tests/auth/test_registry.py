@@ -9,6 +9,7 @@ import json
 import sqlite3
 import threading
 from base64 import b64encode
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -136,6 +137,28 @@ async def test_a_client_in_the_database_gets_tokens_and_calls_by_them_and_by_jwt
             b"/oauth/token", FORM, method=b"POST", body=form.replace(SECRET, "guess").encode()
         )
         assert (await served.ask(wrong)).status == 401
+
+
+async def test_a_live_token_does_not_follow_its_client_to_another_application(
+    tmp_path: Path, store: DatabaseApplications
+) -> None:
+    """Nobody gets what the other application may; that one's own tokens are as good as ever."""
+    form = f"grant_type=client_credentials&client_id=shop-client&client_secret={SECRET}".encode()
+    asked = request(b"/oauth/token", FORM, method=b"POST", body=form)
+    async with serving(tmp_path, "tokens", cached=0) as served:
+        old = json.loads((await served.ask(asked)).body)["access_token"].encode()
+        bearer = b"Authorization: Bearer "
+        assert await status(served, bearer + old) == (200, "")
+        store.keep(replace(SHOP, client_id="", client_secret=""))
+        store.keep(replace(SHOP, name="other", owner="eve"))
+        assert await status(served, bearer + old) == (401, "900904")
+        told = form.partition(b"&")[2] + b"&token=" + old
+        about = request(b"/oauth/token_info", FORM, method=b"POST", body=told)
+        assert json.loads((await served.ask(about)).body) == {"active": False}
+        ending = request(b"/oauth/revoke", FORM, method=b"POST", body=told)
+        assert json.loads((await served.ask(ending)).body)["error"] == "invalid_grant"
+        fresh = json.loads((await served.ask(asked)).body)["access_token"].encode()
+        assert await status(served, bearer + fresh) == (200, "")
 
 
 async def test_a_database_that_is_down_lets_in_nobody_but_who_is_known(
