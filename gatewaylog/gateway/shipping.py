@@ -46,6 +46,7 @@ def orders_of(config: Config) -> list[Order]:
                     "settings": asdict(_settings(ship, config)),
                     "logs": ship.file or _logs(ship, config),
                     "state": ship.state,
+                    "system_log": config.system_log.model_dump(),
                 }
             ),
         )

@@ -16,6 +16,7 @@ from gatewaylog.ship.settings import Settings
 from gatewaylog.ship.shipper import FAREWELL
 from gatewaylog.ship.stopping import Stop, stop_by
 from gatewaylog.systemcodes import SystemCode
+from gatewaylog.systemlog import SystemLog, SystemLogOptions
 
 _NICE = 10  # calls go first
 
@@ -34,6 +35,8 @@ def main() -> int:
     threading.Thread(target=_stop_at_end, daemon=True).start()
     settings = Settings(**told["settings"] | {"command": tuple(told["settings"]["command"])})
     try:
+        if "system_log" in told:
+            SystemLog(SystemLogOptions(**told["system_log"]))
         ship(settings, [Path(log) for log in told["logs"]], Path(told["state"]), stop)
     except GatewaylogError as error:
         notice(str(error), "ERROR", SystemCode.INITIALISATION)

@@ -26,11 +26,11 @@ def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shipping, "_PAUSE", 0.05)
 
 
-def order(folder: Path, name: str, command: str | None = None) -> Order:
+def order(folder: Path, name: str, command: str | None = None, **more: object) -> Order:
     settings = Settings(
         to="command", command=("sh", "-c", command or f"cat >> '{folder / name}.out'")
     )
-    text = {"logs": [f"{folder}/api.log"], "state": str(folder / name)}
+    text = {"logs": [f"{folder}/api.log"], "state": str(folder / name)} | more
     return Order(to="command", text=json.dumps({"settings": asdict(settings), **text}))
 
 
@@ -60,6 +60,19 @@ def test_the_gateways_signals_end_no_shipper(tmp_path: Path, number: signal.Sign
         append(log, range(3, 6))
         wait_for(lambda: got(tmp_path, "a") == log.read_bytes())
         assert process.poll() is None
+
+
+@pytest.mark.parametrize("room", ["gatewaylog.ship", "gatewaylog.loss"])
+def test_a_shipper_speaks_by_the_gateways_system_log(tmp_path: Path, room: str) -> None:
+    append(tmp_path / "api.log", range(3))
+    path = tmp_path / "system.log"
+    by = {"path": str(path), "console": False, "levels": {room: "CRITICAL"}}
+    fails = f"touch '{tmp_path}/asked'; exit 1"
+    with Shippers([order(tmp_path, "a", fails, system_log=by)]):
+        wait_for((tmp_path / "asked").exists)
+        if room == "gatewaylog.loss":
+            wait_for(lambda: "; trying again, nothing is lost (0x0021)" in path.read_text())
+    assert ("] WARNING shipper." in path.read_text()) == (room == "gatewaylog.loss")
 
 
 def test_what_is_wanted_instead_replaces_what_runs(tmp_path: Path) -> None:
