@@ -128,6 +128,13 @@ class DatabaseApplications:
                 for row in rows
             ]
 
+    def all_clients(self) -> list[Registered]:
+        """Return the applications with an OAuth client, by its name. Raises TokenStoreError."""
+        has_client = applications.c.client_id.is_not(None)
+        with self._database.reading() as connection:
+            found = applications.select().where(has_client).order_by(applications.c.client_id)
+            return [_registered(connection, row) for row in connection.execute(found).all()]
+
     def close(self) -> None:
         """Close the connections that are not in use."""
         self._database.close()

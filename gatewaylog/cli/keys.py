@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 EXAMPLE = """\
   gatewaylog keys new
   gatewaylog keys new --application shop --owner ann --subscribe acme--Shop:v1.0
+  gatewaylog keys new --application shop --client shop-client
   gatewaylog keys list
   gatewaylog keys disable key:1a2b3c4d
   gatewaylog keys tamper /etc/gatewaylog/keys
@@ -39,9 +40,9 @@ def configure(parser: Parser) -> None:
     )
     parser.add_argument(
         "what",
-        metavar="KEY|FOLDER",
+        metavar="KEY|CLIENT|FOLDER",
         nargs="?",
-        help="disable: which key; tamper: the folder where the keys are put",
+        help="disable: which key or client; tamper: the folder where the keys are put",
     )
     registered_keys.configure(parser)
 

@@ -1,4 +1,4 @@
-"""Keys of applications that a database keeps: made, disabled, listed."""
+"""Keys and OAuth clients of applications that a database keeps: made, disabled, listed."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gatewaylog.audit.application_store import DatabaseApplications
-    from gatewaylog.audit.registered import RegisteredKey
+    from gatewaylog.audit.registered import Registered, RegisteredKey
     from gatewaylog.cli.verbs import Parser
 
 _LONGEST_NAME = 255
 _LONGEST_LABEL = 512
-_OF_NEW = ("owner", "vendor", "client", "subscribe", "scope")
+_SHORTEST = 8  # digits of a hash by which a key is called
+_OF_NEW = ("owner", "vendor", "client", "replace", "subscribe", "scope")
 
 
 def configure(parser: Parser) -> None:
@@ -34,6 +35,11 @@ def configure(parser: Parser) -> None:
     parser.add_argument("--vendor", metavar="NAME", default="", help="of a new application")
     parser.add_argument(
         "--client", metavar="ID", default="", help="new: the secret of an OAuth client, no API key"
+    )
+    parser.add_argument(
+        "--replace",
+        action="store_true",
+        help="new: let --client take the place of the application's other client",
     )
     parser.add_argument(
         "--subscribe",
@@ -63,20 +69,25 @@ def is_for_a_database(options: Namespace) -> bool:
 
 def new(options: Namespace) -> int:
     """Make a key, keep its hash, and print the key this once."""
-    from gatewaylog.audit.registered import RegisteredKey
+    from gatewaylog.audit.registered import Registered, RegisteredKey
     from gatewaylog.auth.api_keys import digest_of, new_key
 
     _check(options)
     secret, kept = new_key()
     with _store(options) as store:
-        _check_application(store, options)
-        _keep_application(store, options, kept)
+        known = store.by_name(options.application)
+        _check_application(known, options)
+        _check_client(store, known, options)
+        before = known or Registered(name=options.application, owner="")
+        store.keep(_changed(before, options, kept))
         if not options.client:
             key = RegisteredKey(
                 digest=digest_of(kept), application=options.application, created_at=time.time()
             )
             store.add_key(key)
-    _record(options, "KEY_CREATED", options.application, digest_of(kept))
+    _record(options, "KEY_CREATED", options.application, _name(digest_of(kept)))
+    if options.client and before.client_id:
+        _record(options, "KEY_DISABLED", before.name, _client_name(before))
     what = f"The secret of the client {options.client}" if options.client else "The key"
     print(
         printable(f"{what}, for {options.application} (it is shown this once, and kept nowhere):")
@@ -85,56 +96,110 @@ def new(options: Namespace) -> int:
     return 0
 
 
-def _check_application(store: DatabaseApplications, options: Namespace) -> None:
-    if not options.owner and store.by_name(options.application) is None:
-        raise WrongCall(f"keys new: {options.application} is new: whose is it? --owner NAME")
-    other = store.by_client(options.client) if options.client else None
+def _check_application(known: Registered | None, options: Namespace) -> None:
+    name = options.application
+    if known is None:
+        if not options.owner:
+            raise WrongCall(f"keys new: {name} is new: whose is it? --owner NAME")
+        return
+    for what in ("owner", "vendor"):
+        given, kept = getattr(options, what), getattr(known, what)
+        if given and kept and given != kept:
+            raise WrongCall(
+                f"keys new: --{what} {given}: the {what} of {name} is {kept}, and stays"
+            )
+
+
+def _check_client(
+    store: DatabaseApplications, known: Registered | None, options: Namespace
+) -> None:
+    client = options.client
+    if not client:
+        return
+    other = store.by_client(client)
     if other is not None and other.name != options.application:
-        raise WrongCall(f"keys new: --client {options.client} is another application's")
-
-
-def _keep_application(store: DatabaseApplications, options: Namespace, kept: str) -> None:
-    """Keep the application, with what the options add to it."""
-    from gatewaylog.audit.registered import Registered
-
-    known = store.by_name(options.application) or Registered(name=options.application, owner="")
-    store.keep(
-        replace(
-            known,
-            owner=options.owner or known.owner,
-            vendor=options.vendor or known.vendor,
-            client_id=options.client or known.client_id,
-            client_secret=kept if options.client else known.client_secret,
-            subscriptions=known.subscriptions | set(options.subscribe),
-            scopes=known.scopes | set(options.scope),
+        raise WrongCall(f"keys new: --client {client} is another application's")
+    for one in logs.configured(options).applications:
+        if one.get("client_id") == client:  # what the configuration knows is not looked up
+            name = one.get("name")
+            raise WrongCall(f"keys new: --client {client} is that of {name} in the configuration")
+    if known is not None and known.client_id not in {"", client} and not options.replace:
+        raise WrongCall(
+            f"keys new: {known.name} has the client {known.client_id}, which would open nothing any"
+            f" more: --replace to put {client} in its place"
         )
+
+
+def _changed(known: Registered, options: Namespace, kept: str) -> Registered:
+    """Return the application with what the options add to it."""
+    return replace(
+        known,
+        owner=known.owner or options.owner,
+        vendor=known.vendor or options.vendor,
+        client_id=options.client or known.client_id,
+        client_secret=kept if options.client else known.client_secret,
+        subscriptions=known.subscriptions | set(options.subscribe),
+        scopes=known.scopes | set(options.scope),
     )
 
 
 def disable(options: Namespace, name: str | None) -> int:
-    """Have the key of this name open nothing any more."""
+    """Have the key or the client of this name open nothing any more."""
     if not name:
-        raise WrongCall("keys disable: which KEY? As in the event log and keys list: key:1a2b3c4d")
-    digits = name.removeprefix("key:").removeprefix("sha256:").lower()
+        raise WrongCall(
+            "keys disable: which KEY or client? As in the event log and keys list: key:1a2b3c4d"
+        )
     with _store(options) as store:
-        fitting = [key for key in store.all_keys() if key.digest.hex().startswith(digits)]
-        if len(digits) < 8 or len(fitting) != 1:
-            told = "no key" if len(digits) < 8 or not fitting else f"{len(fitting)} keys"
-            raise WrongCall(f"keys disable: {told} of that name: {name} (see keys list)")
-        (key,) = fitting
-        was_good = store.disable(key.digest, time.time())
+        client = _client(store, name)
+        if client is not None:
+            store.keep(replace(client, client_id="", client_secret=""))
+            told, application, was_good = _client_name(client), client.name, True
+        else:
+            key = _key(store, name)
+            told, application = _name(key.digest), key.application
+            was_good = store.disable(key.digest, time.time())
     if was_good:
-        _record(options, "KEY_DISABLED", key.application, key.digest)
+        _record(options, "KEY_DISABLED", application, told)
     state = "is disabled" if was_good else "was disabled before"
-    print(printable(f"{_name(key.digest)} of {key.application} {state}"))
+    shown = told if client is None else f"the client {client.client_id}"
+    print(printable(f"{shown} of {application} {state}"))
     return 0
 
 
+def _client(store: DatabaseApplications, name: str) -> Registered | None:
+    """Return the application whose client has this name, or whose secret."""
+    digits = _digits(name)
+    return store.by_client(name) or next(
+        (
+            one
+            for one in store.all_clients()
+            if len(digits) >= _SHORTEST and _digits(one.client_secret).startswith(digits)
+        ),
+        None,
+    )
+
+
+def _key(store: DatabaseApplications, name: str) -> RegisteredKey:
+    digits = _digits(name)
+    fitting = [key for key in store.all_keys() if key.digest.hex().startswith(digits)]
+    if len(digits) < _SHORTEST or len(fitting) != 1:
+        told = "no key" if len(digits) < _SHORTEST or not fitting else f"{len(fitting)} keys"
+        raise WrongCall(f"keys disable: {told} of that name: {name} (see keys list)")
+    return fitting[0]
+
+
+def _digits(name: str) -> str:
+    return name.removeprefix("key:").removeprefix("sha256:").lower()
+
+
 def listed(options: Namespace) -> int:
-    """Print a line for each key."""
+    """Print a line for each key, then one for each client."""
     with _store(options) as store:
         for key in store.all_keys():
             print(printable(_line(key)))
+        for one in store.all_clients():
+            secret = _client_name(one) if one.client_secret else "without a secret"
+            print(printable(f"client {one.client_id}  {secret}  {one.name}"))
     return 0
 
 
@@ -149,6 +214,12 @@ def _time(at: float) -> str:
 
 def _name(digest: bytes) -> str:
     return f"key:{digest.hex()[:8]}"
+
+
+def _client_name(application: Registered) -> str:
+    """Return what a client is called in the event log: by its secret, where it has one."""
+    secret = _digits(application.client_secret)
+    return f"key:{secret[:_SHORTEST]}" if secret else f"client {application.client_id}"
 
 
 def _check(options: Namespace) -> None:
@@ -177,7 +248,7 @@ def _store(options: Namespace) -> Iterator[DatabaseApplications]:
         raise WrongCall(f"keys {options.action}: the database: {error}") from None
 
 
-def _record(options: Namespace, event: str, application: str, digest: bytes) -> None:
+def _record(options: Namespace, event: str, application: str, detail: str) -> None:
     from gatewaylog.audit.events import AuditEvent, GatewayEvent
     from gatewaylog.audit.events.account import account
     from gatewaylog.cli.recording import event_log
@@ -189,6 +260,6 @@ def _record(options: Namespace, event: str, application: str, digest: bytes) -> 
                     event=GatewayEvent(event),
                     user=account(),
                     requestor=application,
-                    detail=_name(digest),
+                    detail=detail,
                 )
             )

@@ -140,6 +140,91 @@ def test_the_secret_of_a_client_is_kept_with_its_application(
     assert "--client shop-client is another application's" in capsys.readouterr().err
 
 
+def records(folder: Path) -> list[tuple[str, str | None, str | None]]:
+    events = [parse_line(raw) for raw in (folder / "event.log").read_bytes().splitlines()]
+    return [(str(event.event), event.requestor, event.detail) for event in events]
+
+
+def name_of(secret: str) -> str:
+    return f"key:{hashlib.sha256(secret.encode()).hexdigest()[:8]}"
+
+
+def test_a_client_is_replaced_where_that_is_asked_for_alone(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And what opens nothing any more stands in the event log."""
+    first = made(capsys, "--application", "shop", "--owner", "ann", "--client", "c1")
+    assert main(["keys", "new", "--application", "shop", "--client", "c2"]) == 2
+    assert capsys.readouterr().err == (
+        "gatewaylog: keys new: shop has the client c1, which would open nothing any more:"
+        " --replace to put c2 in its place\n"
+    )
+    store = DatabaseApplications(f"sqlite:///{folder}/kept.db")
+    assert store.by_client("c1") is not None
+    second = made(capsys, "--application", "shop", "--client", "c2", "--replace")
+    third = made(capsys, "--application", "shop", "--client", "c2")  # another secret
+    assert store.by_client("c1") is None
+    names = [name_of(secret) for secret in (first, second, third)]
+    assert records(folder) == [
+        ("KEY_CREATED", "shop", names[0]),
+        ("KEY_CREATED", "shop", names[1]),
+        ("KEY_DISABLED", "shop", names[0]),
+        ("KEY_CREATED", "shop", names[2]),
+        ("KEY_DISABLED", "shop", names[1]),
+    ]
+
+
+@pytest.mark.parametrize("by", ["its id", "its secret's name"])
+def test_clients_are_listed_and_disabled(
+    folder: Path, by: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    secret = made(capsys, "--application", "shop", "--owner", "ann", "--client", "c1")
+    store = DatabaseApplications(f"sqlite:///{folder}/kept.db")
+    store.keep(Registered(name="signed", owner="bob", client_id="c2"))
+    assert main(["keys", "list"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"client c1  {name_of(secret)}  shop",
+        "client c2  without a secret  signed",
+    ]
+    assert main(["keys", "disable", "c1" if by == "its id" else name_of(secret)]) == 0
+    assert main(["keys", "disable", "c2"]) == 0
+    assert capsys.readouterr().out == (
+        "the client c1 of shop is disabled\nthe client c2 of signed is disabled\n"
+    )
+    assert store.all_clients() == []
+    assert store.by_name("shop") == Registered(name="shop", owner="ann")
+    assert records(folder)[1:] == [
+        ("KEY_DISABLED", "shop", name_of(secret)),
+        ("KEY_DISABLED", "signed", "client c2"),
+    ]
+
+
+def test_a_client_of_the_configuration_is_not_made_in_the_database_too(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with (folder / "gateway.toml").open("a") as file:
+        file.write('[[application]]\nname = "b"\nowner = "bob"\nclient_id = "c1"\n')
+    call = ["keys", "new", "--application", "shop", "--owner", "ann", "--client", "c1"]
+    assert main(call) == 2
+    assert capsys.readouterr().err == (
+        "gatewaylog: keys new: --client c1 is that of b in the configuration\n"
+    )
+
+
+@pytest.mark.parametrize("what", ["owner", "vendor"])
+def test_an_application_keeps_its_owner_and_vendor(
+    folder: Path, what: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made(capsys, "--application", "shop", "--owner", "ann", "--vendor", "ann")
+    assert main(["keys", "new", "--application", "shop", f"--{what}", "eve"]) == 2
+    assert capsys.readouterr().err == (
+        f"gatewaylog: keys new: --{what} eve: the {what} of shop is ann, and stays\n"
+    )
+    found = DatabaseApplications(f"sqlite:///{folder}/kept.db").by_name("shop")
+    assert found == Registered(name="shop", owner="ann", vendor="ann")
+    made(capsys, "--application", "shop", f"--{what}", "ann")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -153,7 +238,10 @@ def test_the_secret_of_a_client_is_kept_with_its_application(
             ["new", "--application", "a", "--owner", "x", "--scope", ""],
             "keys new: --scope: must be at most 512 printable characters",
         ),
-        (["disable"], "keys disable: which KEY? As in the event log and keys list: key:1a2b3c4d"),
+        (
+            ["disable"],
+            "keys disable: which KEY or client? As in the event log and keys list: key:1a2b3c4d",
+        ),
         (["disable", "key:1a"], "keys disable: no key of that name: key:1a (see keys list)"),
         (
             ["list", "--database", "sqlite:////no/kept.db"],
