@@ -39,7 +39,7 @@ _HIDING = re.compile(
 class SystemLogOptions:
     """How much is said, and where. `max_size` is bytes; an empty path is none.
 
-    `details` adds thread, file, line and stack, and with the level DEBUG the SQL.
+    `details` adds thread, class, function, file, line and stack, and with the level DEBUG the SQL.
     """
 
     level: str = "INFO"
@@ -70,7 +70,7 @@ class Lines(logging.Formatter):
         text = head + _escaped(record.getMessage()) + _behind(record)
         if not self._details:
             return text
-        where = f" ({record.threadName} {record.module}.{record.funcName}, "
+        where = f" ({record.threadName} {record.module}.{_method(record)}, "
         text += _escaped(f"{where}{record.pathname}:{record.lineno})")
         return text + "".join(f"\n\t{_escaped(line)}" for line in self._stack(record))
 
@@ -81,6 +81,19 @@ class Lines(logging.Formatter):
         if record.stack_info:
             text += f"\n{record.stack_info}"
         return [line for line in text.split("\n") if line]
+
+
+def _method(record: logging.LogRecord) -> str:
+    """Return the function that logs, with its class; it is still running, but for a record that
+    was made elsewhere.
+    """
+    frame = sys._getframe()  # noqa: SLF001
+    while frame.f_back is not None:
+        frame = frame.f_back
+        code = frame.f_code
+        if (code.co_filename, frame.f_lineno) == (record.pathname, record.lineno):
+            return code.co_qualname
+    return record.funcName or "?"
 
 
 def _escaped(text: str) -> str:

@@ -108,6 +108,15 @@ def test_details_are_file_line_and_stack(
     assert all(line.startswith("\t") for line in stack)
 
 
+def test_a_record_that_was_made_elsewhere_has_its_function_without_the_class(
+    system_log: Opens, capsys: pytest.CaptureFixture[str]
+) -> None:
+    system_log(details=True)
+    log = logging.getLogger("gatewaylog")
+    log.handle(log.makeRecord("gatewaylog", logging.INFO, "/a/b.py", 7, "up", (), None, "run"))
+    assert "up (MainThread b.run, /a/b.py:7)" in capsys.readouterr().err
+
+
 def test_without_details_there_is_no_stack(
     system_log: Opens, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -182,7 +191,9 @@ def test_a_notice_is_its_own_rooms_with_its_code_function_and_line(
     Loss("api.log").add(1, "No space left on device")
     line = capsys.readouterr().err.splitlines()[0]
     assert "] [WARNING] loss can't write api.log: " in line
-    assert re.search(r" \(0x0022\) \(MainThread loss\.add, .*/gatewaylog/loss\.py:\d+\)$", line)
+    assert re.search(
+        r" \(0x0022\) \(MainThread loss\.Loss\.add, .*/gatewaylog/loss\.py:\d+\)$", line
+    )
     assert " WARNING loss.add() -> can't write" in (tmp_path / "system.log").read_text()
 
 
