@@ -68,12 +68,15 @@ class Installation:
                 time.sleep(_PAUSE)
             try:
                 with _told(), self._engine.begin() as connection:
-                    connection.execute(_ALONE)
                     connection.execute(_WAIT)
+                    connection.execute(_ALONE)
                     return does(connection)
             except _InUse:
                 continue
-        raise TokenStoreError(f"{postgresql.TOKENS} is locked; nothing was changed, try again")
+        raise TokenStoreError(
+            f"{postgresql.TOKENS} is locked, or somebody else is at it;"
+            " nothing was changed, try again"
+        )
 
 
 class _InUse(Exception):

@@ -19,7 +19,7 @@ _HEAD = """\
 SET ANSI_NULLS ON;
 SET QUOTED_IDENTIFIER ON;
 SET XACT_ABORT ON;
-SET LOCK_TIMEOUT 2000;
+SET LOCK_TIMEOUT 500; -- milliseconds: who logs in waits behind it
 GO
 """
 _CHECKS = """\
@@ -33,9 +33,13 @@ BEGIN
   RAISERROR('dbo.ClientAccessTokenLogs is a table, the guide''s own: rename it first.', 16, 1);
   SET NOEXEC ON;
 END;
-IF OBJECT_DEFINITION(OBJECT_ID('dbo.dbo_ClientAccessToken_TR_Insert', 'TR')) NOT LIKE '%gatewaylog%'
+-- The text is NULL where it is encrypted, or hidden from this login.
+IF OBJECT_ID('dbo.dbo_ClientAccessToken_TR_Insert', 'TR') IS NOT NULL
+  AND ISNULL(OBJECT_DEFINITION(OBJECT_ID('dbo.dbo_ClientAccessToken_TR_Insert', 'TR')), '')
+    NOT LIKE '%gatewaylog%'
 BEGIN
-  RAISERROR('dbo.dbo_ClientAccessToken_TR_Insert is the guide''s own: drop it first.', 16, 1);
+  RAISERROR('dbo.dbo_ClientAccessToken_TR_Insert is the guide''s own, or can''t be read: drop it.',
+    16, 1);
   SET NOEXEC ON;
 END;
 GO
@@ -57,8 +61,23 @@ BEGIN
     VendorId INT NULL,
     VendorName NVARCHAR(MAX) NULL
   );
+END;
+GO
+IF NOT EXISTS (
+  SELECT 1 FROM sys.indexes
+  WHERE object_id = OBJECT_ID('gatewaylog.ClientAccessTokenLogs')
+    AND name = 'IX_ClientAccessTokenLogs_AccessTime'
+)
+BEGIN
   CREATE INDEX IX_ClientAccessTokenLogs_AccessTime
     ON gatewaylog.ClientAccessTokenLogs (AccessTime);
+END;
+GO
+IF OBJECT_ID('gatewaylog.TokensNotLogged', 'SO') IS NULL
+BEGIN
+  CREATE SEQUENCE gatewaylog.TokensNotLogged AS BIGINT START WITH 0 MINVALUE 0 NO CACHE;
+  -- Its current value is 0 before 0 is taken and after it: from then on it is the count.
+  EXEC('DECLARE @None BIGINT = NEXT VALUE FOR gatewaylog.TokensNotLogged');
 END;
 GO
 """
@@ -101,6 +120,11 @@ BEGIN
   VALUES (@TokenRef, @ApiClientId);
 END;
 GO
+CREATE OR ALTER PROCEDURE gatewaylog.CountTokenNotLogged AS
+BEGIN
+  DECLARE @Count BIGINT = NEXT VALUE FOR gatewaylog.TokensNotLogged;
+END;
+GO
 """
 _TRIGGER = """\
 CREATE OR ALTER TRIGGER dbo.dbo_ClientAccessToken_TR_Insert
@@ -134,7 +158,15 @@ BEGIN
           EXEC gatewaylog.LogIssuedTokenAlone @TokenRef, @ApiClientId;
         END TRY
         BEGIN CATCH
-          SET @ApiClientId = NULL; -- the login matters more
+          IF XACT_STATE() = 1
+          BEGIN
+            BEGIN TRY
+              EXEC gatewaylog.CountTokenNotLogged;
+            END TRY
+            BEGIN CATCH
+              SET @ApiClientId = NULL; -- the login matters more
+            END CATCH;
+          END;
         END CATCH;
       END;
     END CATCH;
@@ -153,14 +185,27 @@ GO"""
 _REMOVE = """\
 -- gatewaylog: removes the trigger; rows stay, and the view over them.
 -- DROP VIEW dbo.ClientAccessTokenLogs; DROP TABLE gatewaylog.ClientAccessTokenLogs;
--- DROP SCHEMA gatewaylog; removes these too.
-SET LOCK_TIMEOUT 2000;
+-- DROP SEQUENCE gatewaylog.TokensNotLogged; DROP SCHEMA gatewaylog; removes these too.
+SET LOCK_TIMEOUT 500; -- milliseconds: who logs in waits behind it
 GO
 IF OBJECT_DEFINITION(OBJECT_ID('dbo.dbo_ClientAccessToken_TR_Insert', 'TR')) LIKE '%gatewaylog%'
   DROP TRIGGER dbo.dbo_ClientAccessToken_TR_Insert;
 GO
-DROP PROCEDURE IF EXISTS gatewaylog.LogIssuedToken;
-DROP PROCEDURE IF EXISTS gatewaylog.LogIssuedTokenAlone;
+-- A trigger that is still there, as its table is locked or its text can't be read, needs them.
+IF OBJECT_ID('dbo.dbo_ClientAccessToken_TR_Insert', 'TR') IS NOT NULL
+  AND ISNULL(
+    OBJECT_DEFINITION(OBJECT_ID('dbo.dbo_ClientAccessToken_TR_Insert', 'TR')), 'gatewaylog'
+  ) LIKE '%gatewaylog%'
+BEGIN
+  RAISERROR('dbo.dbo_ClientAccessToken_TR_Insert is still there, nothing was removed: try again.',
+    16, 1);
+END
+ELSE
+BEGIN
+  DROP PROCEDURE IF EXISTS gatewaylog.LogIssuedToken;
+  DROP PROCEDURE IF EXISTS gatewaylog.LogIssuedTokenAlone;
+  DROP PROCEDURE IF EXISTS gatewaylog.CountTokenNotLogged;
+END;
 GO"""
 _STATUS = """\
 -- gatewaylog: the trigger's state, its cost, and the rows it has written.
@@ -176,6 +221,9 @@ LEFT JOIN sys.dm_exec_trigger_stats s
 WHERE t.name = 'dbo_ClientAccessToken_TR_Insert';
 SELECT COUNT_BIG(*) AS LogRows, MIN(AccessTime) AS Oldest, MAX(AccessTime) AS Newest
 FROM gatewaylog.ClientAccessTokenLogs;
+SELECT CONVERT(BIGINT, current_value) AS NotLogged
+FROM sys.sequences
+WHERE object_id = OBJECT_ID('gatewaylog.TokensNotLogged');
 EXEC sp_spaceused 'gatewaylog.ClientAccessTokenLogs';
 GO"""
 

@@ -244,7 +244,7 @@ def test_a_table_that_stays_locked_is_told_and_nothing_was_changed(
         before = catalogue(edfi)
         with writer.transaction():
             writer.execute("LOCK TABLE dbo.clientaccesstokens IN ROW EXCLUSIVE MODE")
-            with pytest.raises(TokenStoreError, match="is locked; nothing was changed"):
+            with pytest.raises(TokenStoreError, match=r"is locked, .* nothing was changed"):
                 Installation(edfi).install()
     assert catalogue(edfi) == before
 
@@ -351,3 +351,14 @@ def test_trigger_and_store_are_good_neighbours_in_one_schema(edfi: str, first: s
         assert len(rows(session)) == 1
     assert Installation(edfi).remove()
     assert Installation(edfi).install() == ("function", "trigger")
+
+
+def test_a_lock_that_anybody_can_hold_is_not_waited_for_for_ever(
+    edfi: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gatewaylog.audit.edfi.installing._TRIES", 2)
+    with connected(edfi) as session, session.transaction():
+        session.execute("SELECT pg_advisory_xact_lock(hashtext('gatewaylog tokens edfi'))")
+        with pytest.raises(TokenStoreError, match="somebody else is at it; nothing was changed"):
+            Installation(edfi).install()
+    assert Installation(edfi).install() == ALL

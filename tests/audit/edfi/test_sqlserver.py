@@ -44,8 +44,8 @@ def statements_of(body: str) -> list[exp.Expr]:
 def test_every_batch_of_the_installation_is_transact_sql(token_format: TokenFormat) -> None:
     script = sqlserver.install_script(token_format)
     kinds = [type(each) for batch in batches(script) for each in parsed(batch)]
-    assert kinds.count(exp.Create) == 3  # the view and the procedures
-    assert len(batches(script)) == 9
+    assert kinds.count(exp.Create) == 4  # the view and the procedures
+    assert len(batches(script)) == 12
 
 
 @pytest.mark.parametrize("token_format", ["N", "D"])
@@ -58,7 +58,7 @@ def test_the_triggers_body_is_transact_sql_by_itself(token_format: TokenFormat) 
     kinds = [type(tree).__name__ for tree in trees]
     assert kinds == [
         *("Set", "Set", "Set", "Declare", "Select", "WhileBlock", "Select"),
-        *("Execute", "IfBlock", "Execute", "Set", "Set"),
+        *("Execute", "IfBlock", "Execute", "IfBlock", "Execute", "Set", "Set"),
     ]
 
 
@@ -90,3 +90,59 @@ def test_the_token_itself_is_written_nowhere() -> None:
 def test_removal_and_state_are_transact_sql() -> None:
     for script in (sqlserver.remove_script(), sqlserver.status_script()):
         assert all(parsed(batch) for batch in batches(script))
+
+
+TRIGGER = "OBJECT_DEFINITION(OBJECT_ID('dbo.dbo_ClientAccessToken_TR_Insert', 'TR'))"
+
+
+def asked_of(script: str, condition: str) -> str:
+    """The batch that asks it, on one line."""
+    (batch,) = [" ".join(text.split()) for text in batches(script) if condition in text]
+    return batch
+
+
+def test_a_trigger_whose_text_can_not_be_read_is_not_written_over() -> None:
+    """NULL is LIKE nothing, and not unlike anything either."""
+    check = asked_of(sqlserver.install_script("N"), TRIGGER)
+    assert "'TR') IS NOT NULL AND ISNULL(OBJECT_DEFINITION(" in check
+    assert "'TR')), '') NOT LIKE '%gatewaylog%' BEGIN RAISERROR" in check
+
+
+def test_what_is_made_is_asked_for_by_itself() -> None:
+    """So that what failed the first time is made the second."""
+    for made, asked in (
+        ("CREATE TABLE", "OBJECT_ID('gatewaylog.ClientAccessTokenLogs', 'U') IS NULL"),
+        ("CREATE INDEX", "name = 'IX_ClientAccessTokenLogs_AccessTime'"),
+        ("CREATE SEQUENCE", "OBJECT_ID('gatewaylog.TokensNotLogged', 'SO') IS NULL"),
+    ):
+        assert asked in asked_of(sqlserver.install_script("N"), made)
+
+
+def test_a_token_that_is_not_logged_is_counted_and_the_number_told() -> None:
+    body = sqlserver.trigger_body("N")
+    alone, count = body.index("EXEC gatewaylog.LogIssuedTokenAlone"), body.index("CountTokenNot")
+    assert alone < body.index("BEGIN CATCH", alone) < count
+    procedure = asked_of(sqlserver.install_script("N"), "PROCEDURE gatewaylog.CountTokenNotLogged")
+    assert "NEXT VALUE FOR gatewaylog.TokensNotLogged" in procedure
+    assert "OBJECT_ID('gatewaylog.TokensNotLogged')" in sqlserver.status_script()
+
+
+def test_procedures_stay_as_long_as_the_trigger_does() -> None:
+    """Where sqlcmd goes on behind a DROP TRIGGER that was not given its lock, too."""
+    batch = asked_of(sqlserver.remove_script(), "DROP PROCEDURE")
+    assert "'gatewaylog' ) LIKE '%gatewaylog%' BEGIN RAISERROR" in batch
+    assert "16, 1); END ELSE BEGIN DROP PROCEDURE" in batch  # ; before ELSE would be a mistake
+    made = re.findall(r"PROCEDURE (gatewaylog\.\w+)", sqlserver.install_script("N"))
+    assert re.findall(r"EXISTS (gatewaylog\.\w+)", batch) == made
+
+
+def test_nobody_who_logs_in_waits_long_behind_the_scripts() -> None:
+    for script in (sqlserver.install_script("N"), sqlserver.remove_script()):
+        assert re.findall(r"(?m)^SET LOCK_TIMEOUT (\d+)", script) == ["500"]
+
+
+def test_a_message_is_a_literal_as_the_server_wants_it() -> None:
+    scripts = (sqlserver.install_script("N"), sqlserver.remove_script())
+    raised = [text for script in scripts for text in re.findall(r"RAISERROR\(.*", script)]
+    assert len(raised) == 4
+    assert all(re.match(r"RAISERROR\('([^']|'')+',", text) for text in raised)
