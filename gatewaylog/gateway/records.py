@@ -72,6 +72,7 @@ class Records:
         self._config = config
         self._place = config.event_log
         self._owner = os.getpid()
+        self._lost = 0  # records that could not be written, and that no record tells of
 
     def tell(self, event: GatewayEvent, detail: str, requestor: str | None = None) -> None:
         """Record an event, done by the account that the gateway runs as. Never raises."""
@@ -82,8 +83,12 @@ class Records:
             log = _opened(self._place)
         except LogError as error:
             notice(f"{error}; {event} is not recorded", code=SystemCode.RESOURCE_INSERT)
+            self._lost += 1
             return
-        log.record(told)
+        if self._lost and log.record(_lost_records(self._lost), comes_again=True):
+            self._lost = 0
+        if not log.record(told):
+            self._lost += 1
         log.close()
 
     def of(self, load: Callable[[], Config]) -> Callable[[], Config]:
@@ -140,6 +145,11 @@ class Records:
             self.tell(GatewayEvent.VERBOSITY_CHANGED, f"{label}: {change}")
         for event, application, key in _key_changes(before, config):
             self.tell(event, key, application)
+
+
+def _lost_records(count: int) -> AuditEvent:
+    detail = f"{count} records of the gateway's own were not written to this log"
+    return AuditEvent(event=GatewayEvent.LOG_LOST, user=account(), detail=detail)
 
 
 def _opened(table: EventLogConfig) -> EventLog:
@@ -213,7 +223,10 @@ def tell_pruned(log: AccessLog, events: Callable[[], EventLog | None]) -> None:
 
 
 class Losses:
-    """Records that events of the access log are lost: when it begins, each minute, at the end."""
+    """Records that events of the access log are lost: when it begins, each minute, at the end.
+
+    What the event log can't take either is kept, and recorded at the first look when it can.
+    """
 
     def __init__(self, log: EventLog | None, clock: Callable[[], float] = time.monotonic) -> None:
         self.log = log
@@ -227,5 +240,6 @@ class Losses:
         if self.log is None or lost == self._told or (now < self._due and not is_last):
             return
         detail = f"process {os.getpid()}: {lost - self._told} events of the access log were lost"
-        self.log.record(AuditEvent(event=GatewayEvent.LOG_LOST, user=account(), detail=detail))
-        self._told, self._due = lost, now + _SECONDS
+        told = AuditEvent(event=GatewayEvent.LOG_LOST, user=account(), detail=detail)
+        if self.log.record(told, comes_again=True):
+            self._told, self._due = lost, now + _SECONDS

@@ -17,7 +17,8 @@ from gatewaylog.auth.api_keys import new_key
 from gatewaylog.cli import serve
 from gatewaylog.exceptions import ConfigurationError, LogError
 from gatewaylog.gateway.records import Losses, Records, running
-from gatewaylog.sinks import MemorySink
+from gatewaylog.sinks import FileSink
+from tests.audit.events.test_log import FullSink
 from tests.gateway.configured import problem, read
 from tests.http_client import request
 from tests.running import api, launched, toml, until
@@ -212,7 +213,7 @@ def test_a_refused_configuration_is_still_refused(tmp_path: Path) -> None:
 
 
 def test_events_that_are_lost_are_recorded_at_first_then_each_minute() -> None:
-    sink, now = MemorySink(), 100.0
+    sink, now = FullSink(), 100.0
     losses = Losses(EventLog(sink), lambda: now)
     for lost, seconds in ((0, 0), (2, 1), (5, 2), (9, 62), (9, 200)):
         now = 100.0 + seconds
@@ -220,6 +221,38 @@ def test_events_that_are_lost_are_recorded_at_first_then_each_minute() -> None:
     losses.look(10, is_last=True)
     told = [parse_line(line).detail or "" for line in sink.lines]
     assert [text.split(": ")[1].split()[0] for text in told] == ["2", "7", "1"]
+
+
+def test_losses_that_the_event_log_can_not_take_either_are_kept() -> None:
+    """Each is told once, at the first look when there is room, and as itself alone."""
+    sink, now = FullSink(), 100.0
+    losses = Losses(EventLog(sink), lambda: now)
+    sink.full = True
+    for lost in (13, 40, 53):
+        losses.look(lost)
+    sink.full = False
+    losses.look(53)
+    losses.look(53, is_last=True)
+    (told,) = sink.lines
+    assert " 53 events of the access log were lost" in (parse_line(told).detail or "")
+
+
+def test_records_that_find_no_room_are_told_by_the_next_that_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    records = Records(configuration(tmp_path))
+    records.tell(GatewayEvent.GATEWAY_STARTED, "first")
+    with monkeypatch.context() as patched:
+        patched.setattr(FileSink, "write", lambda *_: "No space left on device")
+        records.tell(GatewayEvent.CONFIGURATION_LOADED, "second")
+        records.tell(GatewayEvent.CONFIGURATION_LOADED, "third")
+    records.tell(GatewayEvent.GATEWAY_STOPPED, "last")
+    assert told_in(tmp_path) == [
+        ("GATEWAY_STARTED", "first"),
+        ("LOG_LOST", "2 records of the gateway's own were not written to this log"),
+        ("GATEWAY_STOPPED", "last"),
+    ]
+    assert "No space left on device" in capsys.readouterr().err
 
 
 async def test_a_worker_moves_with_its_configuration(tmp_path: Path) -> None:

@@ -102,11 +102,11 @@ class EventLog:
         self._reason = ""
         self.lost = 0
 
-    def record(self, event: AuditEvent) -> bool:
+    def record(self, event: AuditEvent, *, comes_again: bool = False) -> bool:
         """Record an event; say whether its line is in the kernel, or on the disk. Never raises.
 
         What can't be written is counted in `lost`, told on standard error, and told by a LOG_LOST
-        before the next record that can be.
+        before the next record that can be. One that `comes_again` then is not lost.
         """
         stamped = replace(
             shortened(event, _LONGEST),
@@ -115,9 +115,9 @@ class EventLog:
         )
         with self._lock:
             reason = self._tell_loss() or self._write(stamped)
-            if reason is not None:
+            if reason is not None and not comes_again:
                 self._lose(reason)
-        if self._table is not None:
+        if self._table is not None and (reason is None or not comes_again):
             self._table.put(stamped)
         return reason is None
 
