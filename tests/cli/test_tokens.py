@@ -20,6 +20,7 @@ from gatewaylog.audit.queries.statements import Window
 from gatewaylog.audit.store.install import install
 from gatewaylog.audit.store.tables import ship_checkpoints
 from gatewaylog.cli import run as main
+from gatewaylog.cli.tokens import suspicious
 from gatewaylog.cli.tokens.hours import charted
 from tests.audit.edfi.conftest import connected
 from tests.audit.edfi.test_trigger import logs_in
@@ -30,6 +31,8 @@ from tests.cli.test_tail import COMPLETE, dated
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from gatewaylog.cli.tokens.asked import Row
 
 VERBS = ("log", "vendors", "suspicious", "timeline", "status")
 DAY = timedelta(days=1)
@@ -106,6 +109,47 @@ def test_clients_over_the_threshold_and_findings_are_told(url: str, told: Told) 
     ]
     assert found[0]["rows"].startswith("urn:uuid:")
     assert [row for row in told("suspicious", url, "--no-rules") if "rule" in row] == []
+
+
+def test_of_thousands_a_terminal_shows_the_first_and_says_how_many_more(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/many.db"
+    install(url)
+    now = datetime.now(UTC)
+    rows = [
+        {"access_time": now - timedelta(seconds=60), "api_client_key": f"client-{n:02}"}
+        for n in range(60)
+    ]
+    add(url, rows)
+    words = ("tokens", "suspicious", "--database", url, "--no-rules", "--threshold", "0")
+    with at_terminal(*words, NO_COLOR="1", COLUMNS="120") as running:
+        assert running.ended() == 0
+        shown = running.text
+    assert "client-49" in shown
+    assert "client-50" not in shown
+    assert "and 10 more; --output csv tells all" in shown
+    assert gatewaylog(*words, "--output", "table").stdout.count("client-") == 60
+
+
+def test_findings_at_a_terminal_are_the_worst_and_of_those_the_newest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first = datetime(2026, 11, 1, tzinfo=UTC)
+    rows: list[Row] = [
+        {"severity": "high" if n == 3 else "low", "at": first + n * DAY, "client": str(n)}
+        for n in range(100)
+    ]
+    monkeypatch.setattr("gatewaylog.cli.tokens.suspicious._is_terminal", lambda: True)
+    shown, more = suspicious.worst(iter(rows))
+    assert [row["client"] for row in shown] == ["3", *map(str, range(51, 100))]
+    assert more == 50
+
+
+def test_columns_without_room_are_named_in_lines_as_wide_as_the_terminal(url: str) -> None:
+    with at_terminal("tokens", "log", "--database", url, NO_COLOR="1", COLUMNS="80") as running:
+        assert running.ended() == 0
+        lines = running.text.replace("\r", "").split("\n")
+    assert any(line.startswith("no room for ") for line in lines)
+    assert max(map(len, lines)) <= 80
 
 
 def test_the_configurations_rules_and_database_are_taken(url: str, tmp_path: Path) -> None:

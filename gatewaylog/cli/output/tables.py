@@ -6,6 +6,7 @@ Many rows are shown in pages, each with its head, so that a table of millions be
 from __future__ import annotations
 
 import re
+import textwrap
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -98,8 +99,8 @@ def _rich(screen: Screen, look: Look) -> Callable[[Sequence[str], Page], None] |
 
 def _tell_left_out(names: Sequence[str], screen: Screen) -> None:
     if names:
-        text = f"no room for {', '.join(names)}"
-        print(painted(text, "dim" if screen.colour else None))
+        for line in textwrap.wrap(f"no room for {', '.join(names)}", screen.width):
+            print(painted(line, "dim" if screen.colour else None))
 
 
 def _rich_table(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import heapq
 import time
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from gatewaylog.cli import logs, span
@@ -30,9 +32,13 @@ First clients with more accesses than --threshold within the last hour, then wha
 rules R01 to R14 find in the last 24 hours; both within --since and --until where these
 are given. The rules are shown the 30 days before, too; [rules] in gateway.toml changes
 them, and tokens watch runs them as the log grows. For programs, a row of a rule has
-rule, severity, client, at, detail and rows, the MessageIDs."""
+rule, severity, client, at, detail and rows, the MessageIDs. At a terminal there are 50
+rows of each at most: the clients with most accesses, the findings that are most severe,
+of those the newest; --output csv tells all."""
 
 THRESHOLD = 100
+_HEAD = 50  # rows of each at a terminal
+_WORSE = {"low": 0, "medium": 1, "high": 2}
 _FOUND = ("rule", "severity", "client", "at", "detail", "rows")
 
 
@@ -92,11 +98,50 @@ def _tell(
     often: asked.Answer, found: Iterator[asked.Row], options: Namespace, *, with_rules: bool
 ) -> None:
     print(f"Clients with more than {options.threshold:,} accesses {_when(options, 'hour')}:\n")
-    asked.show(often, options.output, look=asked.look_of("suspicious"))
+    rows, more = _head(often.rows)
+    asked.show(often._replace(rows=rows), options.output, look=asked.look_of("suspicious"))
+    _tell_more(more)
     if with_rules:
         print(f"\nFindings of the rules {_when(options, '24 hours')}:\n")
         columns = tuple(name for name in _FOUND if name != "rows")
-        asked.show(asked.Answer(columns, found), options.output)
+        rows, more = worst(found)
+        asked.show(asked.Answer(columns, rows), options.output)
+        _tell_more(more)
+
+
+def _head(rows: Iterator[asked.Row]) -> tuple[Iterator[asked.Row], int]:
+    """Return the first rows and how many more there are; all where it is no terminal."""
+    if not _is_terminal():
+        return rows, 0
+    first = list(islice(rows, _HEAD))
+    return iter(first), sum(1 for _ in rows)
+
+
+def worst(rows: Iterator[asked.Row]) -> tuple[Iterator[asked.Row], int]:
+    """Return the same of findings: the worst, of those the newest, in the order they came."""
+    if not _is_terminal():
+        return rows, 0
+    found = list(rows)
+    worst = heapq.nlargest(_HEAD, enumerate(found), key=lambda each: _weight(*each))
+    shown = [row for _, row in sorted(worst, key=lambda each: each[0])]
+    return iter(shown), len(found) - len(shown)
+
+
+def _weight(at: int, row: asked.Row) -> tuple[int, float, int]:
+    found = row["at"]
+    moment = found.timestamp() if isinstance(found, datetime) else 0.0
+    return _WORSE[str(row["severity"])], moment, at
+
+
+def _is_terminal() -> bool:
+    from gatewaylog.cli.output import Screen
+
+    return Screen.of_output().terminal
+
+
+def _tell_more(more: int) -> None:
+    if more:
+        print(f"and {more:,} more; --output csv tells all")
 
 
 def _when(options: Namespace, usual: str) -> str:
