@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING
 
@@ -158,6 +159,20 @@ async def test_why_a_token_of_ours_or_its_client_is_refused_is_said(
     assert "token: refused, invalid_client: unknown client or wrong secret; client 'mob" in said
     assert "s3cret" not in said
     assert "s" * 43 not in said
+
+
+async def test_a_key_of_the_database_is_asked_for_once(
+    tmp_path: Path, speaks: Speaks, capfd: pytest.CaptureFixture[str]
+) -> None:
+    tables = auth("api_keys") + database(tmp_path) + "applications = true\n"
+    async with StrictBackend() as backend, running(gateway(tmp_path, backend.url, tables)) as one:
+        speaks("DEBUG")
+        for _ in range(2):
+            await one.ask(request(b"/echo/x", b"X-API-Key: s3cret"))
+    said = capfd.readouterr().err
+    told = re.findall(r"credentials the key is ([a-z ]+) \[urn:uuid:", said)
+    assert told == ["asked for", "in the cache"]
+    assert "s3cret" not in said
 
 
 async def test_which_limit_is_exceeded_is_said(
