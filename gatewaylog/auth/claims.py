@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,10 +14,39 @@ FOREVER = 1e12  # seconds since the epoch: no later time is told apart
 
 
 def seconds(value: object) -> float | None:
-    """Return a NumericDate (RFC 7519 §2), None where it is none."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+    """Return a NumericDate (RFC 7519 §2), None where it is none, as a number without an end."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if isinstance(value, float) and not math.isfinite(value):
         return None
     return float(max(-FOREVER, min(value, FOREVER)))
+
+
+def claims_of(text: bytes | str) -> Any:
+    """Read JSON in which each name stands once and each number is finite: of two values of one
+    name, two programs take different ones (RFC 7519 §4). Raises ValueError, RecursionError.
+    """
+    return json.loads(
+        text, object_pairs_hook=_of_pairs, parse_constant=_no_number, parse_float=_finite
+    )
+
+
+def _of_pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    values = dict(pairs)
+    if len(values) != len(pairs):
+        raise ValueError("a name stands twice")
+    return values
+
+
+def _no_number(name: str) -> object:
+    raise ValueError(f"{name} is no number")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError("a number is too large")
+    return value
 
 
 def first_text(claims: Mapping[str, Any], names: Iterable[str]) -> str | None:

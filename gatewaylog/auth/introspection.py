@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from base64 import b64encode
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus, urlencode
 
 from gatewaylog.auth.breaker import Breaker
-from gatewaylog.auth.claims import FOREVER, first_text, is_for, scopes_of, seconds
+from gatewaylog.auth.claims import FOREVER, claims_of, first_text, is_for, scopes_of, seconds
 from gatewaylog.auth.verdicts import Answer, Facts
 from gatewaylog.errors import (
     AUTH_UNAVAILABLE,
@@ -127,7 +126,7 @@ class Introspection:
 def _claims(answer: bytes) -> dict[str, Any]:
     """Return what the server says; `active` is true or false. Raises AuthServerError."""
     try:
-        claims = json.loads(answer)
+        claims = claims_of(answer)
     except (ValueError, RecursionError):
         claims = None
     if not isinstance(claims, dict) or not isinstance(claims.get("active"), bool):

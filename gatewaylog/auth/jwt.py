@@ -6,7 +6,6 @@ The algorithm is one of those configured, and the key one of that algorithm's ki
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 import warnings
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from joserfc import jws
 from joserfc.errors import JoseError, SecurityWarning
 
-from gatewaylog.auth.claims import Claims, first_text, is_for, scopes_of, seconds
+from gatewaylog.auth.claims import Claims, claims_of, first_text, is_for, scopes_of, seconds
 from gatewaylog.auth.verdicts import Answer, Facts
 from gatewaylog.errors import AUTH_UNAVAILABLE, INVALID_CREDENTIALS, TOKEN_EXPIRED
 from gatewaylog.exceptions import AuthServerError
@@ -98,7 +97,7 @@ class Jwts:
                 # joserfc warns of the name EdDSA, which RFC 9864 has replaced and all use.
                 warnings.simplefilter("ignore", SecurityWarning)
                 good = jws.validate_compact(signed, key, [algorithm], self._registry)
-            claims = json.loads(signed.payload) if good else None
+            claims = claims_of(signed.payload) if good else None
         except _MALFORMED:
             return None
         return claims if isinstance(claims, dict) else None

@@ -141,10 +141,11 @@ class TokenEndpoint:
                 "the token is another client's",
                 client_id=application.client_id,
             )
-        await self._tokens.revoke(issued)
-        await self._tell(
-            "revoked", request, application.client_id, token=token, expires_at=issued.expires_at
-        )
+        if self._tokens.is_live(issued):  # one that has expired ended by itself
+            await self._tokens.revoke(issued)
+            await self._tell(
+                "revoked", request, application.client_id, token=token, expires_at=issued.expires_at
+            )
         return TokenResponse(status=200, headers=_HEADERS)
 
     async def _token_info(self, request: TokenRequest) -> TokenResponse:

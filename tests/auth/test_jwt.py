@@ -74,6 +74,7 @@ GOOD = {
     "odd types where they do not matter": jwt(claims(nbf=0.5, scope=7, scp=["items.read", 5])),
     "an unknown header": jwt(x5t="abc", extra={"a": 1}),
     "a far end": jwt(claims(exp=10**300)),
+    "an end with a fraction": jwt(claims(exp=4e9 + 0.5)),
 }
 
 
@@ -105,6 +106,11 @@ def changed(token: str, part: int, text: str) -> str:
     return ".".join(parts)
 
 
+def with_end(text: str) -> bytes:
+    """Claims whose JSON ends in this text as `exp`."""
+    return json.dumps(claims(exp=None)).encode()[:-1] + f', "exp": {text}}}'.encode()
+
+
 INVALID = {
     "alg none": unsigned(alg="none"),
     "alg None": unsigned(alg="None", kid=None),
@@ -129,6 +135,11 @@ INVALID = {
     "another payload": changed(jwt(), 1, b64(json.dumps(claims(sub="eve")).encode())),
     "no object": jwt(b"[1]"),
     "no JSON": jwt(b"{"),
+    "an end that never comes": jwt(with_end("Infinity")),
+    "an end beyond numbers": jwt(with_end("1e999")),
+    "a number beyond numbers elsewhere": jwt(with_end('4e9, "x": -1e999')),
+    "two ends": jwt(with_end('4e9, "exp": 5e9')),
+    "a name twice, further in": jwt(with_end('4e9, "x": [{"y": 1, "y": 1}]')),
     "no UTF-8": jwt(b'{"iss": "\xff"}'),
     "deep JSON": jwt(b"[" * 3000),
     "header no JSON": changed(jwt(), 0, b64(b"{")),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import sqlite3
+import time
 from typing import TYPE_CHECKING
 
 from gatewaylog.audit.events.line import parse_line
@@ -77,3 +80,23 @@ async def test_addresses_are_pseudonyms_where_they_are_in_the_access_log(tmp_pat
     assert address != "127.0.0.1"
     assert "127.0.0.1" not in raw
     assert [event.ip for event in map(parse_line, raw.encode().splitlines())][:1] == [address]
+
+
+async def test_a_token_that_has_expired_is_not_recorded_as_revoked(tmp_path: Path) -> None:
+    """Its end was before; so is an expired one told of as expired, not as revoked."""
+    events = tmp_path / "event.log"
+    tables = (auth("tokens"), database(tmp_path), f'[event_log]\npath = "{events}"\n')
+    async with (
+        StrictBackend() as backend,
+        running(gateway(tmp_path, backend.url, *tables)) as served,
+    ):
+        issued = await post(served, b"token", GRANT + MOBILE)
+        token = json.loads(issued.body)["access_token"].encode()
+        with contextlib.closing(sqlite3.connect(tmp_path / "tokens.db")) as kept:
+            kept.execute("UPDATE access_tokens SET expires_at = ?", (time.time() - 1,))
+            kept.commit()
+        assert (await post(served, b"revoke", MOBILE[1:] + b"&token=" + token)).status == 200
+        refused = await served.ask(request(b"/echo/x", b"Authorization: Bearer " + token))
+        assert json.loads(refused.body)["code"] == "900903"
+    told = [parse_line(line).event for line in events.read_bytes().splitlines()]
+    assert "TOKEN_REVOKED" not in told

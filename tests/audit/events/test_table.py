@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import re
+import subprocess
+import sys
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -127,6 +131,12 @@ def test_the_user_can_do_nothing_else(owner: Engine, writer: Engine, statement: 
     assert len(rows(owner)) == 1
 
 
+def test_grants_are_told_by_a_program_that_has_opened_no_database() -> None:
+    code = 'from gatewaylog.audit.events.table import grants; print(grants("E v")[0])'
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == 'GRANT INSERT ON event_log TO "E v"\n'
+
+
 def test_our_own_table_keeps_what_the_page_cuts(owner: Engine) -> None:
     create(owner)
     create(owner)
@@ -211,6 +221,39 @@ def test_a_database_that_is_down_gets_every_record_afterwards_once(
     assert capsys.readouterr().err == (
         "gatewaylog: can't write the table of the event log: connection refused; trying on\n"
     )
+
+
+def test_a_user_without_rights_is_told_in_a_line(
+    owner: Engine, writer: Engine, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """However many records there are, and whatever the driver has to say of it."""
+    create(owner)
+    table = EventTable(writer)
+    copy = TableCopy(table, again=0.01)
+    with unhandled():
+        with pytest.raises(ProgrammingError):
+            table.insert([EVENT] * 3)
+        for _ in range(3):
+            copy.put(EVENT)
+        wait_for(lambda: copy._failed)
+        execute(owner, ";".join(grants("oa_log_user")))
+        copy.close()
+    assert len(rows(owner)) == 3
+    assert capfd.readouterr().err == (
+        "gatewaylog: can't write the table of the event log: permission denied for table"
+        " event_log; trying on\n"
+    )
+
+
+@contextmanager
+def unhandled() -> Iterator[None]:
+    """Have logging write to standard error what nobody takes, as outside of tests."""
+    root, held = logging.getLogger(), logging.getLogger().handlers[:]
+    root.handlers.clear()
+    try:
+        yield
+    finally:
+        root.handlers[:] = held
 
 
 def test_records_that_do_not_fit_are_told(capsys: pytest.CaptureFixture[str]) -> None:
