@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import stat
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -42,8 +43,7 @@ def ship(
     ReaderError.
     """
     for log in logs:
-        if log.exists() and not log.is_file():
-            raise ShipError(f"{log}: is no file: a log is one, to be read again after a failure")
+        _refuse_what_is_no_file(log)
     logs, alone = _parted(logs) if once else (logs, ())
     with contextlib.ExitStack() as closing:
         destination = closing.enter_context(contextlib.closing(destination_of(settings)))
@@ -57,6 +57,15 @@ def ship(
                 register_at(logs, folder, state.checkpoint.logs)
             state.save(replace(state.checkpoint, logs=paths))
         Shipper(destination, trail, state, stopped, pace).run(once=once)
+
+
+def _refuse_what_is_no_file(log: Path) -> None:
+    try:
+        mode = log.stat().st_mode  # asked once: a rotation takes the name away for a moment
+    except OSError:
+        return  # it may come
+    if not stat.S_ISREG(mode):
+        raise ShipError(f"{log}: is no file: a log is one, to be read again after a failure")
 
 
 def _parted(files: Sequence[Path]) -> tuple[Sequence[Path], Sequence[Path]]:
