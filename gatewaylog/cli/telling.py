@@ -56,15 +56,17 @@ class Teller:
         told: Told | None,
         stack: ExitStack,
     ) -> None:
+        from gatewaylog.audit.rules import Severity
         from gatewaylog.audit.rules.reporting import Report, ToEventLog
         from gatewaylog.audit.rules.webhook import Webhook
 
         self._as_json = options.json
+        self._least = Severity[options.severity.upper()]
         self._told = told
         self._webhook: Webhook | None = None
         self._failed = False
         self._reports: list[Report] = []
-        stack.callback(self.save, None)  # the last: what the webhook has not taken by its end
+        stack.callback(self.save)  # the last: what the webhook has not taken by its end
         if options.record:
             self._reports.append(ToEventLog(_event_log(configured, stack)))
         if webhook:
@@ -77,25 +79,36 @@ class Teller:
 
     def tell(self, finding: Finding) -> None:
         """Tell a finding that was not told yet."""
-        from gatewaylog.audit.rules.reporting import shown
-
         if self._told is not None and not self._told.is_new(finding):
             return
+        if finding.severity < self._least:
+            self.pass_over(finding)
+            return
+        self._say(finding)
+        if self._told is not None:
+            self._told.add(finding)
+            self.save()
+
+    def _say(self, finding: Finding) -> None:
+        from gatewaylog.audit.rules.reporting import shown
+
         print(json.dumps(shown(finding)) if self._as_json else _line(finding), flush=True)
         for report in self._reports:
             report.tell(finding)
-        if self._told is not None:
-            self._told.add(finding)
-            self.save(None)
 
-    def save(self, until: float | None) -> None:
-        """Keep what was told; everything `until` that moment was looked at."""
+    def pass_over(self, finding: Finding) -> None:
+        """Take note of a finding that needs not to be told."""
+        if self._told is not None:
+            self._told.pass_over(finding)
+
+    def save(self, until: float | None = None) -> None:
+        """Keep what was told; see `Told.save`."""
         if self._told is None:
             return
         if self._webhook is not None:
             self._told.waiting = self._webhook.pending
         try:
-            self._told.save(self._told.until if until is None else until)
+            self._told.save(until)
         except OSError as error:
             if not self._failed:
                 notice(f"can't keep what was told: {error.strerror}; it may be told again")

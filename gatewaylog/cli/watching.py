@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from contextlib import ExitStack, closing
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from gatewaylog.cli import logs
@@ -15,18 +16,19 @@ from gatewaylog.cli.verbs import WrongCall
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import Self
 
     from gatewaylog.audit.rules import Finding, TokenEvent, TokenUse, Watch
     from gatewaylog.audit.rules.rule import Rule
+    from gatewaylog.audit.rules.told import Told
     from gatewaylog.cli.verbs import Parser
     from gatewaylog.reader import Entry, Source
 
     Row = TokenUse | TokenEvent
 
 _LOOK = 0.5  # seconds between two looks at the files
-_KEEP = 10.0  # seconds after which it is kept up to when was looked
+_KEEP = 10.0  # seconds after which it is kept what was read
 _OWN = ("webhook", "geoip", "state")  # of `[rules]`, what is no rule's
 _LATE = 60.0  # seconds that a line may be behind its time
 
@@ -54,29 +56,66 @@ def configure(parser: Parser) -> None:
 
 def run(options: Namespace) -> int:
     """Tell findings: with --once of all that is there, else those from now on, until SIGTERM."""
-    from gatewaylog.audit.rules import Severity, Watch
+    from gatewaylog.audit.rules import Watch
 
     configured = logs.configured(options)
     own = {name: _own(options, configured.rules.get(name, ""), name) for name in _OWN}
-    least = Severity[options.severity.upper()]
-    begin = time.time()
     with ExitStack() as stack:
         watch = Watch(rules_of(options, configured, stack))
         told = told_before(options, own["state"], stack)
         teller = Teller(options, configured, own["webhook"], told, stack)
-        since = begin if told is None or not told.is_any else 0.0
-
-        def tell(findings: Iterable[Finding], until: float | None = None) -> None:
-            for finding in findings:
-                if finding.severity >= least and (options.once or finding.at >= since):
-                    teller.tell(finding)
-            teller.save(until)
-
+        reading = _Reading(told)
         if options.once:
-            tell(watch.of(_held(options, configured.events)), begin)
+            held = reading.of(_held(options, configured.events))
+            _tell_held(watch.of(held), told, teller, since=0.0)
+            teller.save(reading.newest)
         else:
-            _follow(options, configured.events, watch, tell)
+            _follow(options, configured.events, watch, teller, reading)
     return 0
+
+
+class _Reading:
+    """Takes note of rows as the rules are shown them; `newest` is the last one's time, the clock's
+    where that is before it.
+    """
+
+    def __init__(self, told: Told | None) -> None:
+        self.told = told
+        self.newest = 0.0
+        self._begin = time.time()
+
+    def of(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """Yield rows in the order of time."""
+        for row in rows:
+            if self.told is not None:
+                self.told.take(row.at)
+            self.newest = max(self.newest, min(row.at, self._begin))
+            yield row
+
+    def of_those_that_come(self, rows: Iterable[Row], now: float) -> Iterator[Row]:
+        """Yield rows as they come. One that comes late does not count as read: the next process
+        shows it to the rules at its place, where they may find what they can't from it now.
+        """
+        for row in rows:
+            if self.told is not None and row.at >= self.newest - _LATE:
+                self.told.take(row.at)
+            self.newest = max(self.newest, min(row.at, now))
+            yield row
+
+
+def _tell_held(
+    found: Iterable[Finding], told: Told | None, teller: Teller, *, since: float
+) -> None:
+    """Tell what is new of what files hold: with a memory what it has not, else what is `since`."""
+    if told is not None and told.is_any:
+        found = list(found)  # all is read before the memory is asked
+        since = told.open_since
+        found = [finding for finding in found if finding.at >= since]
+    for finding in found:
+        if finding.at >= since:
+            teller.tell(finding)
+        else:
+            teller.pass_over(finding)
 
 
 def _own(options: Namespace, value: object, name: str) -> str:
@@ -170,22 +209,28 @@ def _uses(entries: Iterable[Entry]) -> Iterator[TokenUse]:
 
 
 def _follow(
-    options: Namespace, events: str, watch: Watch, tell: Callable[[Iterable[Finding], float], None]
+    options: Namespace, events: str, watch: Watch, teller: Teller, reading: _Reading
 ) -> None:
     """Show the rules what is held, then what comes; where nothing does, that time goes by."""
-    stopped = threading.Event()
+    stopped, begin = threading.Event(), time.time()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
     with _Coming(logs.named(options, "tokens").paths, events) as coming:
-        kept = time.time()
-        tell(watch.of(coming.after(_held(options, events))), kept)
+        held = reading.of(coming.after(_held(options, events)))
+        found = chain(watch.of(held), watch.until(begin))
+        _tell_held(found, reading.told, teller, since=begin)
+        teller.save(now := begin)
+        kept = time.monotonic()
         while not stopped.is_set():
             fresh, now = coming.rows(), time.time()
-            tell(watch.of(fresh), kept)
-            tell(watch.until(now), kept)
-            seen = fresh[-1].at if fresh else now
-            kept = seen if seen - kept > _KEEP else kept
+            came = reading.of_those_that_come(fresh, now)
+            for finding in chain(watch.of(came), watch.until(now)):
+                teller.tell(finding)
+            if time.monotonic() - kept > _KEEP:
+                teller.save(now)
+                kept = time.monotonic()
             stopped.wait(_LOOK)
+        teller.save(now)
 
 
 class _Coming:
@@ -217,6 +262,6 @@ class _Coming:
         """Return what has come, in the order of time."""
         from gatewaylog.audit.rules.lines import row_of
 
-        came = (row_of(entry.line) for log in self._logs for entry in log.poll())
-        fresh = dict.fromkeys(row for row in came if row is not None and row not in self._met)
+        came = [row_of(entry.line) for log in self._logs for entry in log.poll()]
+        fresh = (row for row in came if row is not None and row not in self._met)
         return sorted(fresh, key=lambda row: row.at)

@@ -6,6 +6,7 @@ import contextlib
 import os
 import pty
 import re
+import select
 import selectors
 import subprocess
 import sys
@@ -77,6 +78,10 @@ class Running:
                 if selector.select(left):
                     assert self._more(), f"ended without {pattern!r}: {self.text!r}"
         return match
+
+    def has_more(self, seconds: float = 0.1) -> bool:
+        """Tell whether there is output that was not read, or comes so soon."""
+        return bool(select.select([self._output], [], [], seconds)[0])
 
     def _more(self) -> bool:
         try:

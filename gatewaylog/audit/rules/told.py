@@ -5,28 +5,30 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gatewaylog.audit.rules.hours_read import HoursRead
+from gatewaylog.audit.rules.known import Known
 from gatewaylog.audit.rules.records import Severity
-from gatewaylog.audit.rules.rule import DAY
 
 if TYPE_CHECKING:
     from typing import Self
 
     from gatewaylog.audit.rules.records import Finding
 
-_VERSION = 1
-_LATE = 60.0  # seconds that a line may be behind its time
+_VERSION = 2
+_MOST = 10_000  # findings that are kept, the last ones
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Told:
-    """Remembers which findings were told, and up to which moment was looked.
+    """Remembers which findings were told, and what the rules were shown.
 
-    A finding counts as told where one of its rule and client was told within 24 hours, and it is
-    not more severe. `waiting` are those that somebody has still to take, as JSON.
+    `until` is the moment up to which they were shown that time goes by, None where no process has
+    told anything; `waiting` are findings that somebody has still to take, as JSON.
 
     Raises ValueError for a file that is none of these, BlockingIOError where another process has
     it, OSError where it can't be kept.
@@ -45,39 +47,61 @@ class Told:
         except BaseException:
             os.close(self._lock)
             raise
-        self._saved = self._text() if self.is_any else ""
-        self._since = self.until - _LATE  # of the process before: what comes late now is told
+        self._saved = self._text()
 
     def _take(self, kept: dict[str, object] | None) -> None:
-        self.is_any = kept is not None
-        kept = kept or {"until": 0.0, "told": [], "waiting": []}
+        kept = kept or {"until": None, "hours": [], "told": [], "waiting": []}
         try:
-            self.until = float(kept["until"])  # type: ignore[arg-type]
+            until = kept["until"]
+            self.until = None if until is None else float(until)  # type: ignore[arg-type]
             self.waiting: list[dict[str, object]] = [dict(one) for one in kept["waiting"]]  # type: ignore[attr-defined]
-            self._told = {
-                (str(rule), str(client)): (float(at), Severity(severity))
+            self._known = Known(
+                (str(rule), str(client), float(at), Severity(severity))
                 for rule, client, at, severity in kept["told"]  # type: ignore[attr-defined]
-            }
-        except (KeyError, TypeError, ValueError):
+            )
+            self._hours = {int(hour): int(rows) for hour, rows in kept["hours"]}  # type: ignore[attr-defined]
+        except (KeyError, TypeError, ValueError, OverflowError):
             raise ValueError("is not what tokens watch keeps there") from None
+        self._read, self._shown = HoursRead(self._hours), self.until or 0.0
+
+    @property
+    def is_any(self) -> bool:
+        """Whether a process has told findings, or was through with what it had read."""
+        return self.until is not None
+
+    def take(self, at: float) -> None:
+        """Take note that the rules were shown a row of that moment."""
+        self._read.take(at)
+
+    @property
+    def open_since(self) -> float:
+        """From when on a finding may be new: rows were not read then, or the time had not gone by,
+        when the process before ended. To be asked when all was read.
+        """
+        return min(math.nextafter(self._shown, math.inf), self._read.new_since)
 
     def is_new(self, finding: Finding) -> bool:
         """Tell whether a finding is still to be told."""
-        if finding.at < self._since:
-            return False
-        at, severity = self._told.get((finding.rule, finding.client), (-DAY, Severity.LOW))
-        return abs(finding.at - at) >= DAY or finding.severity > severity
+        return finding not in self._known
 
     def add(self, finding: Finding) -> None:
         """Take note that a finding was told."""
-        self._told[finding.rule, finding.client] = finding.at, finding.severity
+        self._known.add(finding)
+        self.until = self.until or 0.0
 
-    def save(self, until: float) -> None:
-        """Keep all of it; everything until that moment was looked at. Raises OSError."""
-        self.is_any = True
-        self.until = max(self.until, until)
-        oldest = self.until - 2 * DAY
-        self._told = {key: one for key, one in self._told.items() if one[0] >= oldest}
+    def pass_over(self, finding: Finding) -> None:
+        """Take note that a finding needs not to be told."""
+        self._known.add(finding)
+
+    def save(self, until: float | None = None) -> None:
+        """Keep what was told; with `until` also that all is told of the rows that were taken, and
+        of the time until then: else who is killed while telling would leave the rest untold.
+
+        Raises OSError.
+        """
+        if until is not None:
+            self.until = max(self.until or 0.0, until)
+            self._hours = self._read.kept()
         text = self._text()
         if text == self._saved:
             return
@@ -90,10 +114,11 @@ class Told:
         self._saved = text
 
     def _text(self) -> str:
-        told = [[*key, at, int(severity)] for key, (at, severity) in self._told.items()]
+        told = sorted(self._known, key=lambda one: one[2])[-_MOST:]
         kept = {
             "version": _VERSION,
             "until": self.until,
+            "hours": list(self._hours.items()),
             "told": told,
             "waiting": self.waiting,
         }

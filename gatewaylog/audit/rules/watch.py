@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from gatewaylog.audit.rules.known import Known
 from gatewaylog.audit.rules.records import TokenUse
-from gatewaylog.audit.rules.rule import DAY, HOUR
+from gatewaylog.audit.rules.rule import HOUR
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -23,7 +24,7 @@ class Watch:
 
     def __init__(self, rules: Sequence[Rule[Any]]) -> None:
         self._rules = rules
-        self._told: dict[tuple[str, str], Finding] = {}
+        self._told = Known()
         self._next = 0.0  # when the hour ends that rows are in
 
     def of(self, rows: Iterable[TokenUse | TokenEvent]) -> Iterator[Finding]:
@@ -49,8 +50,6 @@ class Watch:
 
     def _fresh(self, found: Iterable[Finding]) -> Iterator[Finding]:
         for finding in found:
-            key = finding.rule, finding.client
-            told = self._told.get(key)
-            if told is None or finding.at - told.at >= DAY or finding.severity > told.severity:
-                self._told[key] = finding
+            if finding not in self._told:
+                self._told.add(finding)
                 yield finding
