@@ -113,8 +113,14 @@ def _sessions(options: Namespace) -> int:
     from gatewaylog.audit.events.stories import Wanted, stories_of
 
     identity = _word(options, "sessions: which ID?")
-    wanted = Wanted(identity)
-    found = [event for _, event in _newest_first(Records(), _sources(options)) if wanted(event)]
+    wanted, sources = Wanted(identity), _sources(options)
+
+    def chosen() -> list[AuditEvent]:
+        return [event for _, event in _newest_first(Records(), sources) if wanted(event)]
+
+    found = chosen()
+    if wanted.learn(found):
+        found = chosen()
     for story in stories_of(reversed(found)):
         _tell(story)
     if not found:

@@ -10,6 +10,8 @@ import pytest
 
 from gatewaylog.audit.events import AuditEvent, EventLog, RequestorEvent, SessionState, UserEvent
 from gatewaylog.audit.events import session_of as session
+from gatewaylog.audit.rules.records import Finding, Severity
+from gatewaylog.audit.rules.reporting import ToEventLog
 from gatewaylog.cli import run as main
 from tests.cli.processes import started
 
@@ -59,8 +61,9 @@ def test_a_session_is_told_as_a_story(identity: str, capsys: pytest.CaptureFixtu
     assert lines[-2].split(maxsplit=2)[2] == (
         "+4      USER_LOGOUT_SUCCESS        User logged out (idp)"
     )
-    # A TGT is given to a session when its user is authenticated.
-    assert len(lines) == (5 if identity == "of-ann" else 4)
+    # A TGT is given to a session when its user is authenticated; the session began before.
+    assert lines[1].split(maxsplit=3)[3].startswith("SESSION_CREATED")
+    assert len(lines) == 5
 
 
 def test_a_session_that_is_not_over_says_where_it_is(
@@ -81,6 +84,32 @@ def test_an_exchange_is_found_by_its_message_id(
 ) -> None:
     log.record(AuditEvent(event="TOKEN_ISSUED", session_id=session(MESSAGE)))
     assert said(capsys, "sessions", MESSAGE)[0].startswith(f"session {session(MESSAGE)}: ")
+
+
+def test_a_tgt_tells_all_sessions_that_carry_it(
+    log: EventLog, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Single sign-on: a second requestor's session, with what has no TGT."""
+    for event, tgt in (("BEGIN", None), ("TAKEN", "TGT-1-ann"), ("END", None)):
+        log.record(AuditEvent(event=event, session_id="second", tgt_id=tgt))
+    log.record(AuditEvent(event="SWEPT", tgt_id="TGT-1-ann"))
+    lines = said(capsys, "sessions", "TGT-1-ann")
+    heads = [line.partition(":")[0] for line in lines if line.startswith("session")]
+    assert heads == ["session of-ann", "session second", "session without an id"]
+    assert [line.split()[3] for line in lines[6:9]] == ["Begin", "Taken", "End"]
+    assert len(said(capsys, "sessions", "second")) == 5
+
+
+def test_a_finding_is_found_by_the_message_id_of_a_call(
+    log: EventLog, capsys: pytest.CaptureFixture[str]
+) -> None:
+    finding = Finding(
+        rule="R06", severity=Severity.HIGH, client="shop", at=1.0, detail="20", rows=(MESSAGE,)
+    )
+    ToEventLog(log).tell(finding)
+    lines = said(capsys, "sessions", MESSAGE)
+    assert "Rule fired: R06 HIGH: 20" in lines[1]
+    assert main(["events", "sessions", MESSAGE[:-1] + "2"]) == 1
 
 
 @pytest.mark.usefixtures("log")

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from gatewaylog.audit.events.records import AuditEvent
 
+_MESSAGE_ID = "urn:uuid:"
 _ENDS = {
     SessionState.USER_LOGOUT_SUCCESS: "the user logged out",
     SessionState.USER_LOGOUT_PARTIAL: "the user logged out, but not everywhere",
@@ -83,15 +84,30 @@ class Story:
 
 
 class Wanted:
-    """Chooses the records of a session, by its id, its TGT's, or the MessageID of an exchange."""
+    """Chooses the records of a session by its id, of all sessions that carry a TGT by the TGT's,
+    or those of an exchange, and those that name it in their detail, by its MessageID.
+    """
 
     def __init__(self, identity: str) -> None:
-        self._session = session_of(identity)
+        self._sessions = {session_of(identity)}
         self._tgt = identity
+        self._named = identity if identity.startswith(_MESSAGE_ID) else None
 
     def __call__(self, event: AuditEvent) -> bool:
-        """Tell whether a record is one of it."""
-        return event.session_id == self._session or event.tgt_id == self._tgt
+        """Tell whether a record is one of them, as far as their sessions are known."""
+        return (
+            event.session_id in self._sessions
+            or event.tgt_id == self._tgt
+            or (self._named is not None and self._named in (event.detail or ""))
+        )
+
+    def learn(self, events: Iterable[AuditEvent]) -> bool:
+        """Learn from records which sessions carry the TGT; say whether any does. A session has its
+        TGT from the moment when its user is known: what comes before does not name it.
+        """
+        found = {event.session_id for event in events if event.tgt_id == self._tgt} - {None, ""}
+        self._sessions.update(session_id for session_id in found if session_id)
+        return bool(found)
 
 
 def stories_of(events: Iterable[AuditEvent]) -> Iterator[Story]:
