@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from gatewaylog.audit.rules.told import Told
 
 
+_PATIENT = 5.0  # seconds that the webhook has at the end
+_BRIEF = 1.0  # the same where the next process posts what is left, and this one was told to end
+
+
 def told_before(options: Namespace, state: str, stack: ExitStack) -> Told | None:
     """Return what remembers; the usual place is beside the log. Raises WrongCall."""
     from gatewaylog.audit.rules.told import Told
@@ -75,7 +79,8 @@ class Teller:
             except ValueError as error:
                 raise WrongCall(f"tokens watch: --webhook {error}") from None
             self._reports.append(self._webhook)
-            stack.callback(self._webhook.close)
+            is_brief = told is not None and not options.once
+            stack.callback(self._webhook.close, _BRIEF if is_brief else _PATIENT)
 
     def tell(self, finding: Finding) -> None:
         """Tell a finding that was not told yet."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import signal
+import socket
 import threading
 import time
 from contextlib import contextmanager
@@ -151,3 +153,19 @@ def test_what_late_lines_show_of_earlier_ones_is_told_by_the_next_process(calls:
     assert "R07 high   shop" in told
     assert "first" not in told
     assert "long_ago" not in told
+
+
+@pytest.mark.alone
+def test_a_webhook_that_hangs_holds_no_end_back_and_gets_the_finding_later(calls: Calls) -> None:
+    state = calls.path.with_name("told")
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        url = f"http://127.0.0.1:{deaf.getsockname()[1]}/"
+        with watching(calls.path.parent, "--state", "told", "--webhook", url, "api.log") as running:
+            with guessing(calls, 0, "shop"):
+                running.reads("R06 high   shop")
+                connection, _ = deaf.accept()
+            begin = time.monotonic()
+            assert running.stopped_by(signal.SIGTERM) == 0
+            assert time.monotonic() - begin < 4
+            connection.close()
+    assert json.loads(state.read_text())["waiting"][0]["client"].startswith("shop")
