@@ -5,6 +5,7 @@ Pure: they are shown rows in the order of time and know neither a database nor a
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from gatewaylog.audit.rules.after_the_end import AfterTheEnd
@@ -76,7 +77,7 @@ def limits_of(rule: str, thresholds: Mapping[str, float]) -> Thresholds:
             kind = "a whole number" if isinstance(known[name], int) else "a number"
             raise ValueError(f"{name}: must be {kind}, 0 or more")
     given = {name: type(known[name])(value) for name, value in thresholds.items()}
-    return type(usual)(**given)
+    return replace(usual, **given)
 
 
 def rules(

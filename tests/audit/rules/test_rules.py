@@ -534,3 +534,20 @@ def test_thresholds_are_given_by_rule_and_name() -> None:
 def test_thresholds_that_can_not_be_are_refused(wrong: dict[str, float], told: str) -> None:
     with pytest.raises(ValueError, match=told):
         limits_of("R04", wrong)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_one_threshold_changes_none_of_the_others(rule: str) -> None:
+    usual = RULES[rule].default
+    for name in type(usual).__dataclass_fields__:
+        limits = limits_of(rule, {name: 7})
+        changed = {
+            one for one in type(usual).__dataclass_fields__ if _of(limits, one) != _of(usual, one)
+        }
+        assert _of(limits, name) == 7
+        assert changed <= {name}
+
+
+def _of(limits: object, name: str) -> float:
+    value: float = getattr(limits, name)
+    return value
