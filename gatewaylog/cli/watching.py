@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gatewaylog.audit.rules.rule import Rule
     from gatewaylog.audit.rules.told import Told
     from gatewaylog.cli.verbs import Parser
-    from gatewaylog.reader import Entry, Source
+    from gatewaylog.reader import Entry, Follower, Pipe, Source
 
     Row = TokenUse | TokenEvent
 
@@ -162,7 +162,10 @@ def _held(options: Namespace, events: str) -> Iterator[Row]:
     """
     from gatewaylog.reader import lines_of
 
-    sources = logs.sources_of(options, "tokens")
+    named = logs.named(options, "tokens")
+    if not options.once:  # what is piped into one that follows is no history: it comes
+        named = named._replace(paths=tuple(path for path in named.paths if path != "-"))
+    sources = named.sources() if named.paths else []
     lives = dict.fromkeys(_lives([*_recorded(events), *sources]))  # a file may be named twice
     sorted_rows: list[Iterable[Row]] = [
         sorted(lives, key=lambda life: life.at),
@@ -221,7 +224,7 @@ def _follow(
         _tell_held(found, reading.told, teller, since=begin)
         teller.save(now := begin)
         kept = time.monotonic()
-        while not stopped.is_set():
+        while not (stopped.is_set() or coming.ended):
             fresh, now = coming.rows(), time.time()
             came = reading.of_those_that_come(fresh, now)
             for finding in chain(watch.of(came), watch.until(now)):
@@ -229,7 +232,7 @@ def _follow(
             if time.monotonic() - kept > _KEEP:
                 teller.save(now)
                 kept = time.monotonic()
-            stopped.wait(_LOOK)
+            stopped.wait(0 if fresh else _LOOK)
         teller.save(now)
 
 
@@ -237,10 +240,13 @@ class _Coming:
     """Rows as they come to the logs at `paths`, and to the event log."""
 
     def __init__(self, paths: Sequence[str], events: str) -> None:
-        from gatewaylog.reader import Follower
+        from gatewaylog.reader import Follower, Pipe
 
+        files = [path for path in paths if path != "-"]
+        self._grows = bool(files)
+        self._pipe = Pipe("-") if len(files) < len(paths) else None
         # The event log first: what happened to a token comes before its use.
-        self._logs = [Follower(names) for names in ([events] if events else [], paths)]
+        self._logs = [Follower(names) for names in ([events] if events else [], files)]
         self._begin = time.time()
         self._met: set[Row] = set()  # what is written while the log is read may be met twice
 
@@ -258,10 +264,16 @@ class _Coming:
                 self._met.add(row)
             yield row
 
+    @property
+    def ended(self) -> bool:
+        """Whether nothing can come any more: standard input has ended, and no file is followed."""
+        return not self._grows and self._pipe is not None and self._pipe.ended
+
     def rows(self) -> list[Row]:
         """Return what has come, in the order of time."""
         from gatewaylog.audit.rules.lines import row_of
 
-        came = [row_of(entry.line) for log in self._logs for entry in log.poll()]
+        growing: list[Follower | Pipe] = [*self._logs, *filter(None, [self._pipe])]
+        came = [row_of(entry.line) for log in growing for entry in log.poll()]
         fresh = (row for row in came if row is not None and row not in self._met)
         return sorted(fresh, key=lambda row: row.at)

@@ -64,6 +64,14 @@ def test_an_event_log_that_is_given_is_followed(tmp_path: Path, form: str) -> No
         running.process.kill()
 
 
+def test_standard_input_is_told_as_it_comes_until_it_ends(tmp_path: Path) -> None:
+    record_and_call(tmp_path / "a.log", tmp_path / "b.log", "line", "shop")
+    piped = (tmp_path / "b.log").read_bytes() + (tmp_path / "a.log").read_bytes()
+    done = gatewaylog("tokens", "watch", "-", cwd=tmp_path, stdin=piped)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "R07 high   shop" in done.stdout
+
+
 def record_and_call(access: Path, events: Path, form: str, client: str) -> None:
     use_ended_token(access.with_name("call"), events, form, client)
     with access.open("ab") as file:
