@@ -104,7 +104,7 @@ def _of_line(text: str) -> AuditEvent:
     if len(parts) != len(_ORDER):
         raise Unreadable(f"{len(parts)} values where {len(_ORDER)} are due")
     at = _moment(match[1])
-    return _record(dict(zip(_ORDER, map(unescape, parts), strict=True)), at.timestamp())
+    return _record(dict(zip(_ORDER, map(unescape, parts), strict=True)), at)
 
 
 def _of_json(text: str) -> AuditEvent:
@@ -116,13 +116,13 @@ def _of_json(text: str) -> AuditEvent:
         raise Unreadable("no JSON object of a record") from None
     if not all(value is None or isinstance(value, str) for value in values.values()):
         raise Unreadable("a value that is no text")
-    return _record(values, _moment(stamp).timestamp())
+    return _record(values, _moment(stamp))
 
 
-def _moment(text: object) -> datetime:
+def _moment(text: object) -> float:
     try:
-        return datetime.fromisoformat(str(text))
-    except ValueError:
+        return datetime.fromisoformat(str(text)).timestamp()
+    except (ValueError, OverflowError, OSError):  # of years that no clock of this place can have
         raise Unreadable("a time that is none") from None
 
 

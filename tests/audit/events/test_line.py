@@ -103,6 +103,7 @@ def test_lines_of_other_writers_may_have_ordinals_and_commas_in_the_detail() -> 
         (b"hello", "no [time] in front"),
         (b"[2026-11-21 10:22:33] a, b", "2 values where 11 are due"),
         (b"[2026-13-21 10:22:33] null, s, t, u, o, i, 1, E, r, a, d", "a time that is none"),
+        (b"[0001-01-01 00:00:00] null, s, t, u, o, i, 1, E, r, a, d", "a time that is none"),
         (b"[2026-11-21 10:22:33] NOWHERE, s, t, u, o, i, 1, E, r, a, d", "a state that is none"),
         (b"[2026-11-21 10:22:33] 22, s, t, u, o, i, 1, E, r, a, d", "a state that is none"),
         (b"[2026-11-21 10:22:33] 1, s, t, u, o, i, 3, E, r, a, d", "neither 1 nor 2"),
