@@ -10,34 +10,18 @@ import pytest
 from gatewaylog.gateway import standard_output
 from gatewaylog.gateway.standard_output import StandardOutput
 from gatewaylog.sinks import StreamSink
+from tests.pipes import Ends, drained, pipe_ends
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-Ends = tuple[int, int]
 LINE = b"x" * 9000 + b"\n"
 
 
 @pytest.fixture
 def pipe() -> Iterator[Ends]:
-    reader, writer = os.pipe()
-    os.set_blocking(reader, False)
-    yield reader, writer
-    for fd in (reader, writer):
-        try:
-            os.close(fd)
-        except OSError:
-            continue  # the test closed it
-
-
-def drained(fd: int) -> bytes:
-    found = b""
-    try:
-        while piece := os.read(fd, 65536):
-            found += piece
-    except BlockingIOError:
-        return found
-    return found
+    with pipe_ends() as ends:
+        yield ends
 
 
 def test_lines_come_whole_though_their_parts_come_in_turn(pipe: Ends) -> None:

@@ -16,12 +16,12 @@ from gatewaylog.accesslog import AccessLog
 from gatewaylog.events import IncomingRequest, LogLoss
 from gatewaylog.formats import Line, parse_line
 from gatewaylog.sinks import StreamSink, room
+from tests.pipes import Ends, drained, pipe_ends
 from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-Ends = tuple[int, int]
 UNREAD = "nobody reads it"
 
 
@@ -33,25 +33,8 @@ def _narrow(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def pipe() -> Iterator[Ends]:
-    reader, writer = os.pipe()
-    yield reader, writer
-    for fd in (reader, writer):
-        try:
-            os.close(fd)
-        except OSError:
-            continue  # the test closed it
-
-
-def drained(fd: int) -> bytes:
-    """Return what can be read now."""
-    os.set_blocking(fd, False)
-    found = b""
-    try:
-        while piece := os.read(fd, 65536):
-            found += piece
-    except BlockingIOError:
-        return found
-    return found
+    with pipe_ends() as ends:
+        yield ends
 
 
 def filled(sink: StreamSink, line: bytes) -> int:

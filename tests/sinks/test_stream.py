@@ -12,23 +12,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gatewaylog.sinks import StreamSink
+from tests.pipes import Ends, pipe_ends
 from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-Pipe = tuple[int, int]
-
 
 @pytest.fixture
-def pipe() -> Iterator[Pipe]:
-    reader, writer = os.pipe()
-    yield reader, writer
-    for fd in (reader, writer):
-        try:
-            os.close(fd)
-        except OSError:
-            continue  # the test closed it
+def pipe() -> Iterator[Ends]:
+    with pipe_ends() as ends:
+        yield ends
 
 
 def read_all(fd: int) -> bytes:
@@ -49,7 +43,7 @@ def forked(work: object, count: int) -> list[int]:
     return children
 
 
-def test_a_line_is_written_as_it_is(pipe: Pipe) -> None:
+def test_a_line_is_written_as_it_is(pipe: Ends) -> None:
     StreamSink(pipe[1]).write(b"line\n")
     assert os.read(pipe[0], 100) == b"line\n"
 
@@ -60,7 +54,7 @@ def write_each(sink: StreamSink, lines: list[bytes]) -> None:
         wait_for(lambda line=line: sink.write(line) is None)  # type: ignore[misc]
 
 
-def test_no_line_of_several_processes_is_torn_on_a_pipe(pipe: Pipe) -> None:
+def test_no_line_of_several_processes_is_torn_on_a_pipe(pipe: Ends) -> None:
     reader, writer = pipe
     sink, each, length = StreamSink(writer), 60, 3 * select.PIPE_BUF
 
@@ -80,7 +74,7 @@ def test_no_line_of_several_processes_is_torn_on_a_pipe(pipe: Pipe) -> None:
     assert set(lines) == set(wanted)
 
 
-def test_no_line_of_several_threads_is_torn_on_a_pipe(pipe: Pipe) -> None:
+def test_no_line_of_several_threads_is_torn_on_a_pipe(pipe: Ends) -> None:
     reader, writer = pipe
     sink, length = StreamSink(writer), 3 * select.PIPE_BUF
 
@@ -101,7 +95,7 @@ def test_no_line_of_several_threads_is_torn_on_a_pipe(pipe: Pipe) -> None:
 
 
 @pytest.mark.parametrize("number", [None, 1500])
-def test_a_descriptor_that_does_not_block_is_waited_for(pipe: Pipe, number: int | None) -> None:
+def test_a_descriptor_that_does_not_block_is_waited_for(pipe: Ends, number: int | None) -> None:
     reader, writer = pipe
     os.set_blocking(writer, False)
     if number is not None:
@@ -126,7 +120,7 @@ def test_a_descriptor_that_does_not_block_is_waited_for(pipe: Pipe, number: int 
     assert said == [None]
 
 
-def test_a_reader_that_is_gone_is_the_reason(pipe: Pipe) -> None:
+def test_a_reader_that_is_gone_is_the_reason(pipe: Ends) -> None:
     reader, writer = pipe
     sink = StreamSink(writer, "a pipe")
     os.close(reader)
@@ -137,7 +131,7 @@ def test_a_reader_that_is_gone_is_the_reason(pipe: Pipe) -> None:
 
 
 def test_a_part_of_a_line_is_ended_before_the_next_one(
-    pipe: Pipe, monkeypatch: pytest.MonkeyPatch
+    pipe: Ends, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reader, writer = pipe
     whole, full = os.write, iter([False, True])
@@ -156,7 +150,7 @@ def test_a_part_of_a_line_is_ended_before_the_next_one(
     assert os.read(reader, 100) == b"a li\nnext\nlast\n"
 
 
-def test_a_child_is_not_held_by_a_lock_that_its_parent_held(pipe: Pipe) -> None:
+def test_a_child_is_not_held_by_a_lock_that_its_parent_held(pipe: Ends) -> None:
     reader, writer = pipe
     sink = StreamSink(writer)
     with sink._threads:
@@ -168,7 +162,7 @@ def test_a_child_is_not_held_by_a_lock_that_its_parent_held(pipe: Pipe) -> None:
 
 
 def test_a_system_without_memory_files_locks_an_unnamed_file(
-    pipe: Pipe, monkeypatch: pytest.MonkeyPatch
+    pipe: Ends, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delattr(os, "memfd_create", raising=False)
     StreamSink(pipe[1]).write(b"line\n")
